@@ -1,0 +1,105 @@
+package procedure
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+)
+
+// A Body is an input or an output: a Go value as long as it stays in the
+// process, bytes once it has crossed the wire. The zero Body is no value.
+type Body struct {
+	value any
+	raw   []byte
+	codec Codec         // not nil: raw is what counts
+	count *atomic.Int64 // see CountTo
+}
+
+// Value is the Body holding v. A struct{} is no value.
+func Value(v any) Body {
+	switch v.(type) {
+	case struct{}:
+		return Body{}
+	case nil:
+		return Body{raw: []byte("null"), codec: JSON}
+	}
+	return Body{value: v}
+}
+
+// Encoded is the Body of bytes that c decodes. It keeps raw.
+func Encoded(raw []byte, c Codec) Body { return Body{raw: raw, codec: c} }
+
+// Malformed is the Body of an input that cannot be decoded because of err.
+func Malformed(err error) Body { return Body{codec: malformed{err}} }
+
+type malformed struct{ err error }
+
+func (m malformed) Append(dst []byte, _ any) ([]byte, error) { return dst, m.err }
+func (m malformed) Decode([]byte, any, bool) error           { return m.err }
+
+// Absent reports whether b holds no value.
+func (b Body) Absent() bool { return b.codec == nil && b.value == nil }
+
+// Size returns the number of bytes of a Body that came over the wire, and 0
+// for a Go value.
+func (b Body) Size() int { return len(b.raw) }
+
+// CountTo returns b so that Append adds the number of bytes it appends to n.
+func (b Body) CountTo(n *atomic.Int64) Body {
+	b.count = n
+	return b
+}
+
+// Append appends b as bytes to dst: those it holds, or else what c makes of
+// its value. An absent Body appends nothing.
+func (b Body) Append(dst []byte, c Codec) ([]byte, error) {
+	start, err := len(dst), error(nil)
+	switch m, bad := b.codec.(malformed); {
+	case bad:
+		return dst, m.err
+	case b.codec != nil:
+		dst = append(dst, b.raw...)
+	case b.value != nil:
+		dst, err = c.Append(dst, b.value)
+	}
+	if b.count != nil && err == nil {
+		b.count.Add(int64(len(dst) - start))
+	}
+	return dst, err
+}
+
+// Decode returns b as a T: the value it holds if that is a T, and otherwise
+// what T's decoding makes of it. An absent Body is the zero T.
+func Decode[T any](b Body) (T, error) { return decode[T](b, false) }
+
+func decode[T any](b Body, rejectUnknown bool) (v T, err error) {
+	if b.codec != nil {
+		// A struct{} takes any value, but not a malformed one.
+		if _, none := any(v).(struct{}); none {
+			if m, bad := b.codec.(malformed); bad {
+				return v, m.err
+			}
+			return v, validJSON(b.raw)
+		}
+		err = b.codec.Decode(b.raw, &v, rejectUnknown)
+		return v, err
+	}
+	if b.value == nil {
+		return v, nil
+	}
+	if v, ok := b.value.(T); ok {
+		return v, nil
+	}
+	// A value of another type that reads the same, as a fake may answer with.
+	raw, err := JSON.Append(nil, b.value)
+	if err != nil {
+		return v, err
+	}
+	if err := JSON.Decode(raw, &v, rejectUnknown); err != nil {
+		return v, fmt.Errorf("have %T, want %T: %w", b.value, v, err)
+	}
+	return v, nil
+}
+
+// errNoAnswer is the error of a call whose handler did not reply.
+var errNoAnswer = errors.New("handler returned without an answer")

@@ -1,0 +1,75 @@
+package procedure
+
+import (
+	"context"
+)
+
+// A Query is the contract of a procedure that reads: one input, one output,
+// safe to repeat. Its value is the procedure's name on the wire.
+type Query[In, Out any] string
+
+// Func binds fn to the contract. Register the result with a router.
+func (q Query[In, Out]) Func(fn func(context.Context, In) (Out, error)) Procedure {
+	return unary(string(q), KindQuery, fn)
+}
+
+// Call asks h for the answer to in. Its error is an *[Error].
+func (q Query[In, Out]) Call(ctx context.Context, h Handler, in In) (Out, error) {
+	return call[In, Out](ctx, h, string(q), KindQuery, in)
+}
+
+// A Mutation is the contract of a procedure that writes. A client never sends
+// it twice on its own.
+type Mutation[In, Out any] string
+
+// Func binds fn to the contract. Register the result with a router.
+func (m Mutation[In, Out]) Func(fn func(context.Context, In) (Out, error)) Procedure {
+	return unary(string(m), KindMutation, fn)
+}
+
+// Call has h carry out the mutation. Its error is an *[Error].
+func (m Mutation[In, Out]) Call(ctx context.Context, h Handler, in In) (Out, error) {
+	return call[In, Out](ctx, h, string(m), KindMutation, in)
+}
+
+// unary binds fn, erasing its types.
+func unary[In, Out any](name string, kind Kind, fn func(context.Context, In) (Out, error)) Procedure {
+	return bind[In, Out](name, kind, func(ctx context.Context, req *Request, reply Reply, p *plan) error {
+		in, err := input[In](ctx, req, p)
+		if err != nil {
+			return err
+		}
+		out, err := fn(ctx, in)
+		if err != nil {
+			return err
+		}
+		if err := p.out.output(ctx, name, &out); err != nil {
+			return err
+		}
+		return reply(Message{Body: Value(out)})
+	})
+}
+
+// call asks h once.
+func call[In, Out any](ctx context.Context, h Handler, name string, kind Kind, in In) (Out, error) {
+	var (
+		body     Body
+		answered bool
+	)
+	err := h.ServeRPC(ctx, &Request{Name: name, Kind: kind, Input: Value(in)}, func(m Message) error {
+		body, answered = m.Body, true
+		return nil
+	})
+	if err == nil && !answered {
+		err = errNoAnswer
+	}
+	if err == nil {
+		var out Out
+		if out, err = Decode[Out](body); err == nil {
+			return out, nil
+		}
+		err = Errorf(CodeParseError, "%s: the answer does not decode: %w", name, err)
+	}
+	var none Out
+	return none, AsError(err)
+}

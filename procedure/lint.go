@@ -1,0 +1,115 @@
+package procedure
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Lint returns what in p's types is legal but rarely meant, each with its
+// place and remedy: structs in a slice or map that validation does not reach,
+// members that hide each other, required or omitempty on a number or bool,
+// integers that JavaScript cannot hold.
+func (p Procedure) Lint() []error {
+	var found []error
+	for _, side := range []struct {
+		what string
+		t    reflect.Type
+	}{{"input", p.In}, {"output", p.Out}} {
+		walk(side.t, func(path string, t reflect.Type) {
+			if t.Kind() != reflect.Struct || customJSON(t) {
+				return
+			}
+			report := func(path, format string, args ...any) {
+				found = append(found, fmt.Errorf("procedure %q: %s %s: %s", p.Name, side.what, path, fmt.Sprintf(format, args...)))
+			}
+			for f := range fields(t) {
+				lintField(f, func(format string, args ...any) { report(join(path, f), format, args...) })
+			}
+			for _, name := range hiddenNames(t) {
+				report(strings.TrimPrefix(path+"."+name, "."), "several embedded fields of %v have this JSON name and hide each other; rename all but one", t)
+			}
+		})
+	}
+	return found
+}
+
+func lintField(f reflect.StructField, report func(format string, args ...any)) {
+	rules := strings.Split(f.Tag.Get("validate"), ",")
+	if holdsTagged(f.Type) && !slices.Contains(rules, "dive") {
+		report("the validate tags inside %v are not checked; add dive to the field's validate tag", f.Type)
+	}
+	switch f.Type.Kind() {
+	case reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Float32, reflect.Float64:
+		for _, rule := range []string{"required", "omitempty"} {
+			if slices.Contains(rules, rule) {
+				report("%s takes the zero %v for absent; use *%v, or drop the rule", rule, f.Type, f.Type)
+			}
+		}
+	}
+	if k := f.Type.Kind(); (k == reflect.Int64 || k == reflect.Uint64) && f.Type != reflect.TypeFor[time.Duration]() && !customJSON(f.Type) {
+		_, opts, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if !slices.Contains(strings.Split(opts, ","), "string") && !bounded(rules) {
+			report(`JavaScript rounds a %v beyond 2^53; add the option string to the json tag, or a rule such as lte=9007199254740991`, f.Type)
+		}
+	}
+}
+
+// holdsTagged reports whether t is a slice, array or map of structs with tags.
+func holdsTagged(t reflect.Type) bool {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.Slice, reflect.Array, reflect.Map:
+		return !customJSON(t) && tagged(t.Elem())
+	}
+	return false
+}
+
+func bounded(rules []string) bool {
+	return slices.ContainsFunc(rules, func(rule string) bool {
+		name, _, _ := strings.Cut(rule, "=")
+		return name == "lte" || name == "lt" || name == "max" || name == "oneof" || name == "eq"
+	})
+}
+
+// hiddenNames returns the JSON names that embedded structs of t give to more
+// than one field at the same depth, so that neither is in the JSON.
+func hiddenNames(t reflect.Type) (names []string) {
+	type place struct{ depth, count int }
+	places := map[string]place{}
+	var enter func(t reflect.Type, depth int)
+	enter = func(t reflect.Type, depth int) {
+		for f := range fields(t) {
+			name, inlined := jsonName(f)
+			if inlined {
+				e := f.Type
+				if e.Kind() == reflect.Pointer {
+					e = e.Elem()
+				}
+				if e.Kind() == reflect.Struct {
+					enter(e, depth+1)
+				}
+				continue
+			}
+			switch p, ok := places[name]; {
+			case !ok || depth < p.depth:
+				places[name] = place{depth, 1}
+			case depth == p.depth:
+				places[name] = place{depth, p.count + 1}
+			}
+		}
+	}
+	enter(t, 0)
+	for name, p := range places {
+		if p.count > 1 {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,324 @@
+// Package router maps procedure names to what serves them.
+//
+//	r := router.New(middleware.Logger(log), middleware.Recover(log))
+//	r.Handle(roomapi.Find.Func(find), roomapi.Ticks.Func(ticks))
+//	r.With(middleware.Require(signedIn)).Handle(roomapi.Create.Func(create))
+//	r.Merge(users)               // another router, under its own names
+//	r.Mount("billing", upstream) // a router or a client, under a prefix
+//
+// A [Router] is itself a [procedure.Handler]: it is the in-process client of
+// what it serves. Registration mistakes that are certain panic; [Router.Lint]
+// tells of those that are only likely.
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/zapsocket/zapsocket/procedure"
+)
+
+// A Router is a [procedure.Handler] that picks the procedure by its name.
+// Register first, serve after: no other method may run at the same time as
+// ServeRPC, which may be called concurrently.
+type Router struct {
+	// Validator checks the tags of procedures that name no Validator of their
+	// own; nil means the default one. RejectUnknown makes their inputs refuse
+	// members that the type has no field for. Both apply to what is handled
+	// after they are set.
+	Validator     *procedure.Validator
+	RejectUnknown bool
+
+	table *table
+	mw    []procedure.Middleware
+}
+
+// A table is what a Router and its views share.
+type table struct {
+	procedures map[string]route
+	mounts     map[string]mount // by prefix
+	merged     []merged
+	parents    []*table // those this one was merged into
+}
+
+// A route is a procedure inside its middleware.
+type route struct {
+	procedure.Procedure
+	handler procedure.Handler
+}
+
+type mount struct {
+	lister  any // what was mounted, if it can list itself
+	handler procedure.Handler
+}
+
+type merged struct {
+	router  *Router
+	handler procedure.Handler
+}
+
+// New returns an empty router whose procedures run inside mw, the first one
+// outermost.
+func New(mw ...procedure.Middleware) *Router {
+	return &Router{mw: mw, table: &table{procedures: map[string]route{}, mounts: map[string]mount{}}}
+}
+
+// With returns a view of r that adds mw to what is registered through it. The
+// view starts with r's Validator and RejectUnknown.
+func (r *Router) With(mw ...procedure.Middleware) *Router {
+	view := *r
+	view.mw = slices.Concat(r.mw, mw)
+	return &view
+}
+
+// Handle registers procedures. It panics for what is certain to be a bug: a
+// name that is taken or no name, a type that cannot be encoded, a validate tag
+// that is unknown.
+func (r *Router) Handle(procedures ...procedure.Procedure) {
+	for _, p := range procedures {
+		var unset procedure.Options
+		if p.Options.Validator == nil {
+			unset.Validator = r.Validator
+		}
+		unset.RejectUnknown = r.RejectUnknown
+		p = p.With(unset)
+		if err := p.Check(); err != nil {
+			panic("router: " + err.Error())
+		}
+		r.table.claim(p.Name)
+		r.table.procedures[p.Name] = route{p, procedure.Chain(p, r.mw...)}
+	}
+}
+
+// Merge serves all of other's procedures and mounts too, under their own names
+// and inside their own middleware and r's. What is registered with other later
+// shows as well. It panics for a name that both have.
+func (r *Router) Merge(other *Router) {
+	if r.table.within(other.table) {
+		panic("router: merging a router into itself")
+	}
+	for name := range other.table.names() {
+		r.table.claim(name)
+	}
+	for prefix := range other.table.prefixes() {
+		r.table.claimPrefix(prefix)
+	}
+	other.table.parents = append(other.table.parents, r.table)
+	r.table.merged = append(r.table.merged, merged{other, procedure.Chain(other, r.mw...)})
+}
+
+// Mount hands every call named "prefix.rest" to h as "rest", inside r's
+// middleware. H may be another router, or a client: then r is a gateway, and
+// the errors of the server behind it go on to the caller. A mounted client is
+// one connection with this process's identity: do not push one user's data
+// through it. Mount panics for a prefix that is taken, is no name, or is a
+// procedure or the beginning of one.
+func (r *Router) Mount(prefix string, h procedure.Handler) {
+	if err := procedure.CheckName(prefix); err != nil {
+		panic("router: mount: " + err.Error())
+	}
+	r.table.claimPrefix(prefix)
+	lister := any(h)
+	if _, local := h.(*Router); !local {
+		h = relayed(h)
+	}
+	r.table.mounts[prefix] = mount{lister, procedure.Chain(h, r.mw...)}
+}
+
+// relayed passes on what the server behind h says.
+func relayed(h procedure.Handler) procedure.Handler {
+	return procedure.HandlerFunc(func(ctx context.Context, req *procedure.Request, reply procedure.Reply) error {
+		return procedure.Relay(h.ServeRPC(ctx, req, reply))
+	})
+}
+
+// ServeRPC serves req with the procedure of its name and kind. Without one it
+// returns NOT_FOUND, in tRPC's words.
+func (r *Router) ServeRPC(ctx context.Context, req *procedure.Request, reply procedure.Reply) error {
+	if route, ok := r.table.procedures[req.Name]; ok {
+		if route.Kind == req.Kind {
+			return route.handler.ServeRPC(ctx, req, reply)
+		}
+		return notFound(req)
+	}
+	for _, m := range r.table.merged {
+		if m.router.table.knows(req.Name) {
+			return m.handler.ServeRPC(ctx, req, reply)
+		}
+	}
+	if prefix, m, ok := r.table.mounted(req.Name); ok {
+		sub := *req
+		sub.Name = req.Name[len(prefix)+1:]
+		return m.handler.ServeRPC(ctx, &sub, reply)
+	}
+	return notFound(req)
+}
+
+func notFound(req *procedure.Request) error {
+	return procedure.Errorf(procedure.CodeNotFound, "No %q-procedure on path %q", req.Kind, req.Name)
+}
+
+// Procedures returns what r serves, sorted by name: its own, the merged ones,
+// and those of mounted handlers that have such a method, prefix added.
+func (r *Router) Procedures() iter.Seq[procedure.Procedure] {
+	all := map[string]procedure.Procedure{}
+	for name, route := range r.table.procedures {
+		all[name] = route.Procedure
+	}
+	for _, m := range r.table.merged {
+		for p := range m.router.Procedures() {
+			all[p.Name] = p
+		}
+	}
+	for prefix, m := range r.table.mounts {
+		lister, ok := m.lister.(interface {
+			Procedures() iter.Seq[procedure.Procedure]
+		})
+		if !ok {
+			continue
+		}
+		for p := range lister.Procedures() {
+			p.Name = prefix + "." + p.Name
+			all[p.Name] = p
+		}
+	}
+	return func(yield func(procedure.Procedure) bool) {
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			if !yield(all[name]) {
+				return
+			}
+		}
+	}
+}
+
+// Lint returns one error that lists what in the procedures' types is legal but
+// rarely meant, each with its place and remedy; nil if there is nothing. Call
+// it in a test.
+func (r *Router) Lint() error {
+	var found []error
+	for p := range r.Procedures() {
+		found = append(found, p.Lint()...)
+	}
+	return errors.Join(found...)
+}
+
+// claim panics if name cannot be registered with t, or with what t is merged
+// into: a tRPC client could not tell a procedure from a namespace.
+func (t *table) claim(name string) {
+	for _, root := range t.roots() {
+		for prefix := range root.prefixes() {
+			if name == prefix || strings.HasPrefix(name, prefix+".") {
+				panic(fmt.Sprintf("router: procedure %q meets the mount %q", name, prefix))
+			}
+		}
+		for other := range root.names() {
+			switch {
+			case name == other:
+				panic(fmt.Sprintf("router: procedure %q is registered twice", name))
+			case strings.HasPrefix(name, other+"."), strings.HasPrefix(other, name+"."):
+				panic(fmt.Sprintf("router: %q and %q: a procedure cannot be the prefix of another", name, other))
+			}
+		}
+	}
+}
+
+// claimPrefix is claim for the prefix of a mount.
+func (t *table) claimPrefix(prefix string) {
+	for _, root := range t.roots() {
+		for p := range root.prefixes() {
+			if p == prefix || strings.HasPrefix(p, prefix+".") || strings.HasPrefix(prefix, p+".") {
+				panic(fmt.Sprintf("router: mount %q meets the mount %q", prefix, p))
+			}
+		}
+		for name := range root.names() {
+			if name == prefix || strings.HasPrefix(name, prefix+".") {
+				panic(fmt.Sprintf("router: mount %q meets the procedure %q", prefix, name))
+			}
+		}
+	}
+}
+
+// roots returns the tables that t shows in and that are merged nowhere.
+func (t *table) roots() []*table {
+	if len(t.parents) == 0 {
+		return []*table{t}
+	}
+	var roots []*table
+	for _, p := range t.parents {
+		roots = append(roots, p.roots()...)
+	}
+	return roots
+}
+
+// within reports whether other is t or t shows in other.
+func (t *table) within(other *table) bool {
+	return t == other || slices.ContainsFunc(t.parents, func(p *table) bool { return p.within(other) })
+}
+
+// knows reports whether t serves name, mounts included.
+func (t *table) knows(name string) bool {
+	if _, ok := t.procedures[name]; ok {
+		return true
+	}
+	if _, _, ok := t.mounted(name); ok {
+		return true
+	}
+	return slices.ContainsFunc(t.merged, func(m merged) bool { return m.router.table.knows(name) })
+}
+
+// mounted returns t's own mount that name belongs to.
+func (t *table) mounted(name string) (prefix string, m mount, ok bool) {
+	if len(t.mounts) == 0 {
+		return "", mount{}, false
+	}
+	for i := range len(name) {
+		if name[i] != '.' {
+			continue
+		}
+		if m, ok := t.mounts[name[:i]]; ok {
+			return name[:i], m, true
+		}
+	}
+	return "", mount{}, false
+}
+
+// names yields the procedures of t and of what is merged into it.
+func (t *table) names() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for name := range t.procedures {
+			if !yield(name) {
+				return
+			}
+		}
+		for _, m := range t.merged {
+			for name := range m.router.table.names() {
+				if !yield(name) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// prefixes is names for mounts.
+func (t *table) prefixes() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for prefix := range t.mounts {
+			if !yield(prefix) {
+				return
+			}
+		}
+		for _, m := range t.merged {
+			for prefix := range m.router.table.prefixes() {
+				if !yield(prefix) {
+					return
+				}
+			}
+		}
+	}
+}
