@@ -44,7 +44,19 @@ func (b Body) Absent() bool { return b.codec == nil && b.value == nil }
 // for a Go value.
 func (b Body) Size() int { return len(b.raw) }
 
-// CountTo returns b so that Append adds the number of bytes it appends to n.
+// Bytes returns the bytes of a Body that came over the wire or was encoded
+// before, false for a Go value. Do not modify them. Like Append it counts.
+func (b Body) Bytes() ([]byte, bool) {
+	if _, bad := b.codec.(malformed); bad || b.codec == nil {
+		return nil, false
+	}
+	if b.count != nil {
+		b.count.Add(int64(len(b.raw)))
+	}
+	return b.raw, true
+}
+
+// CountTo returns b so that Append and Bytes add the number of its bytes to n.
 func (b Body) CountTo(n *atomic.Int64) Body {
 	b.count = n
 	return b

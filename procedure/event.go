@@ -8,7 +8,8 @@ import (
 
 // An Event is the contract of a message the server pushes. On the wire and in
 // listings it is a subscription without input, so that a stock tRPC client
-// hears it too.
+// hears it too. A push waits for nobody, so an Event takes OverflowBlock in its
+// Options for the hub's own policy.
 type Event[T any] string
 
 // From binds the contract to where its pushes come from: *transport.Hub. It
@@ -22,7 +23,10 @@ func (e Event[T]) From(src EventSource) Procedure {
 		}
 		own := *req // the hub knows the event by its contract's name, wherever it is mounted
 		own.Name = name
-		return src.ServeRPC(ctx, &own, p.started(reply))
+		if p.overflow != OverflowBlock {
+			reply = p.started(reply)
+		}
+		return src.ServeRPC(ctx, &own, reply)
 	})
 	p.Event = true
 	return p

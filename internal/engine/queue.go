@@ -1,0 +1,356 @@
+package engine
+
+import (
+	"errors"
+	"net"
+	"runtime"
+	"sync"
+)
+
+// A Sink is where a Queue writes to.
+type Sink interface {
+	// AppendHeader appends what goes before a message of n bytes.
+	AppendHeader(dst []byte, n int) []byte
+
+	// TryWrite writes what can be written without waiting and returns how
+	// much that was: 0 if it cannot tell.
+	TryWrite(p []byte) (int, error)
+
+	// Write writes all of p, waiting for the other end as long as that makes
+	// progress.
+	Write(p []byte) (int, error)
+}
+
+// ErrOverflow is a Queue's error for a peer that causes more than it takes.
+var ErrOverflow = errors.New("the peer does not read what it causes to be sent")
+
+// A Queue is the one ordered way out of a connection. Messages enter it whole
+// and leave it in that order, as many in one write as have come together.
+//
+// Answers and stream items wait while more than a mark of bytes is queued;
+// what the reader itself causes does not wait, and overflows a mark further
+// on. Nothing ever waits with the reader. All methods may be called
+// concurrently.
+type Queue struct {
+	sink Sink
+	mark int
+
+	maxItems, maxBytes int // of each stream's ring
+
+	onError func(error) // told of the first failure, by a goroutine of the queue's
+
+	mu      sync.Mutex
+	room    sync.Cond // below the mark again, or closed
+	waiting int       // how many wait for room
+	buf     []byte    // framed, in order
+	writing bool      // somebody owns the sink
+	ready   streamList
+	err     error  // nothing enters any more
+	flushed func() // called once when all is written after the last entry
+	sent    uint64 // bytes handed to the sink
+}
+
+// A QueueConfig sets a Queue up.
+type QueueConfig struct {
+	Sink        Sink
+	Mark        int
+	StreamItems int
+	StreamBytes int
+	OnError     func(error)
+}
+
+// NewQueue returns an empty queue.
+func NewQueue(c QueueConfig) *Queue {
+	q := &Queue{sink: c.Sink, mark: c.Mark, maxItems: c.StreamItems, maxBytes: c.StreamBytes, onError: c.OnError}
+	q.room.L = &q.mu
+	return q
+}
+
+// buffers are what queues write from; an idle queue holds none.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxPooled is the size of the largest buffer that is kept.
+const maxPooled = 256 << 10
+
+// frame appends one message of the parts.
+func (q *Queue) frame(parts ...[]byte) {
+	n := 0
+	for _, p := range parts {
+		n += len(p)
+	}
+	q.need()
+	q.buf = q.sink.AppendHeader(q.buf, n)
+	for _, p := range parts {
+		q.buf = append(q.buf, p...)
+	}
+}
+
+// need makes sure there is a buffer.
+func (q *Queue) need() {
+	if q.buf == nil {
+		b := buffers.Get().(*[]byte)
+		q.buf = (*b)[:0]
+	}
+}
+
+func release(b []byte) {
+	if cap(b) > 0 && cap(b) <= maxPooled {
+		buffers.Put(&b)
+	}
+}
+
+// Direct queues a message that the reader has caused. It never waits. It is
+// written by the next Flush, or with what is being written.
+func (q *Queue) Direct(message []byte) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err != nil {
+		return q.err
+	}
+	if len(q.buf) > 2*q.mark {
+		return ErrOverflow
+	}
+	q.frame(message)
+	return nil
+}
+
+// Control is Direct for whole WebSocket frames, and has them written at once.
+// After the last one nothing enters any more.
+func (q *Queue) Control(frame []byte, last bool) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err != nil {
+		return q.err
+	}
+	if len(q.buf) > 2*q.mark && !last {
+		return ErrOverflow
+	}
+	q.need()
+	q.buf = append(q.buf, frame...)
+	if last {
+		q.endLocked(net.ErrClosed)
+	}
+	q.scheduleLocked()
+	return nil
+}
+
+// Put queues a message at once, room or not: for what is small and bounded in
+// number, and must not be parted from what the caller does besides.
+func (q *Queue) Put(message []byte) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err != nil {
+		return q.err
+	}
+	q.frame(message)
+	q.scheduleLocked()
+	return nil
+}
+
+// Send queues a message once there is room, and has it written.
+func (q *Queue) Send(message []byte) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err := q.waitLocked(); err != nil {
+		return err
+	}
+	q.frame(message)
+	q.scheduleLocked()
+	return nil
+}
+
+// Wait returns once there is room: what it is worth encoding an answer for.
+func (q *Queue) Wait() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.waitLocked()
+}
+
+func (q *Queue) waitLocked() error {
+	for q.err == nil && !q.roomLocked() {
+		q.waiting++
+		q.room.Wait()
+		q.waiting--
+	}
+	return q.err
+}
+
+// roomLocked reports whether an answer may enter. Streams that hold items
+// share the room below the mark with it.
+func (q *Queue) roomLocked() bool { return len(q.buf) < q.mark }
+
+// Room reports whether the queue is below its mark.
+func (q *Queue) Room() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.roomLocked()
+}
+
+// Depth returns the number of bytes queued, without those being written.
+func (q *Queue) Depth() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.buf)
+}
+
+// Sent returns the number of bytes handed to the sink.
+func (q *Queue) Sent() uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.sent
+}
+
+// Flush writes what the sink takes without waiting; a writer of its own takes
+// the rest. The reader calls it before it waits for input.
+func (q *Queue) Flush() {
+	q.mu.Lock()
+	if q.writing || q.err != nil && len(q.buf) == 0 {
+		q.mu.Unlock()
+		return
+	}
+	q.fillLocked()
+	if len(q.buf) == 0 {
+		q.mu.Unlock()
+		return
+	}
+	out := q.takeLocked()
+	q.mu.Unlock()
+	n, err := q.sink.TryWrite(out)
+	q.mu.Lock()
+	q.sent += uint64(n)
+	switch {
+	case err != nil:
+		q.failLocked(err)
+	case n < len(out):
+		go q.write(out, n) // ends when the queue is empty or the sink fails
+		q.mu.Unlock()
+		return
+	}
+	release(out)
+	q.writing = false
+	q.fillLocked()
+	if len(q.buf) > 0 {
+		q.scheduleLocked()
+	} else {
+		q.doneLocked()
+	}
+	q.mu.Unlock()
+}
+
+// takeLocked makes the caller the one who writes, and gives it what is queued.
+func (q *Queue) takeLocked() []byte {
+	q.writing = true
+	out := q.buf
+	q.buf = nil
+	if q.waiting > 0 {
+		q.room.Broadcast()
+	}
+	return out
+}
+
+// scheduleLocked has what is queued written soon.
+func (q *Queue) scheduleLocked() {
+	if !q.writing {
+		q.writing = true
+		go q.write(nil, 0) // ends when the queue is empty or the sink fails
+	}
+}
+
+// write writes out[n:] and then what is queued until there is nothing left.
+func (q *Queue) write(out []byte, n int) {
+	if out == nil {
+		runtime.Gosched() // others that are about to add to the queue go first
+	}
+	for {
+		if n < len(out) {
+			m, err := q.sink.Write(out[n:])
+			q.mu.Lock()
+			q.sent += uint64(m)
+			if err != nil {
+				q.failLocked(err)
+			}
+		} else {
+			q.mu.Lock()
+		}
+		release(out)
+		q.fillLocked()
+		if len(q.buf) == 0 {
+			q.writing = false
+			q.doneLocked()
+			q.mu.Unlock()
+			return
+		}
+		out, n = q.takeLocked(), 0
+		q.mu.Unlock()
+	}
+}
+
+// fillLocked moves items of the streams, in turn, while there is room.
+func (q *Queue) fillLocked() {
+	for q.err == nil && q.roomLocked() {
+		s := q.ready.pop()
+		if s == nil {
+			return
+		}
+		s.moveLocked()
+		if s.n > 0 {
+			q.ready.push(s)
+		}
+	}
+}
+
+// failLocked ends the queue because the sink did.
+func (q *Queue) failLocked(err error) {
+	first := q.err == nil
+	q.endLocked(err)
+	release(q.buf)
+	q.buf = nil
+	if first && q.onError != nil {
+		go q.onError(err) // ends with the connection it tears down
+	}
+}
+
+// endLocked lets nothing enter any more, and wakes all who wait.
+func (q *Queue) endLocked(err error) {
+	if q.err == nil {
+		q.err = err
+	}
+	q.room.Broadcast()
+	for s := q.ready.pop(); s != nil; s = q.ready.pop() {
+		s.clearLocked()
+	}
+}
+
+// Close ends the queue: what is queued is not written, who waits gets err.
+func (q *Queue) Close(err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.endLocked(err)
+	release(q.buf)
+	q.buf = nil
+	q.doneLocked()
+}
+
+// Finish lets nothing enter any more and calls done when all is written, or
+// given up.
+func (q *Queue) Finish(done func()) {
+	q.mu.Lock()
+	q.endLocked(net.ErrClosed)
+	q.flushed = done
+	if !q.writing {
+		if len(q.buf) > 0 {
+			q.scheduleLocked()
+		} else {
+			q.doneLocked()
+		}
+	}
+	q.mu.Unlock()
+}
+
+// doneLocked tells who called Finish.
+func (q *Queue) doneLocked() {
+	if q.flushed != nil && !q.writing {
+		go q.flushed() // the caller's, and short
+		q.flushed = nil
+	}
+}

@@ -1,0 +1,279 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/zapsocket/zapsocket/internal/engine"
+	"github.com/zapsocket/zapsocket/procedure"
+)
+
+// A call is one query or mutation. It answers exactly once.
+type call struct {
+	c       *Conn
+	id      engine.ID
+	jsonrpc bool
+	req     procedure.Request
+	ctx     context.Context
+	cancel  context.CancelFunc
+
+	cancelled atomic.Bool // by the caller
+	answered  atomic.Bool
+
+	timer *time.Timer // of a call that waits; guarded by c.mu
+}
+
+// call starts a query or mutation, or has it wait for a slot.
+func (c *Conn) call(r *engine.Request, req procedure.Request) error {
+	k := &call{c: c, id: r.ID, jsonrpc: r.JSONRPC, req: req}
+	if r.Timeout > 0 {
+		k.ctx, k.cancel = context.WithTimeout(c.ctx, r.Timeout)
+	} else {
+		k.ctx, k.cancel = context.WithCancel(c.ctx)
+	}
+	start, refused := false, false
+	c.update(func(st *state) {
+		switch {
+		case st.running < c.limits.Calls && len(st.waiting) == 0:
+			st.running++
+			start = true
+		case len(st.waiting) < c.limits.Waiting:
+			st.waiting = append(st.waiting, k)
+			k.expire()
+		default:
+			refused = true
+			return
+		}
+		if c.extended {
+			if st.calls == nil {
+				st.calls = map[engine.Key]*call{}
+			}
+			st.calls[k.id.Key()] = k
+		}
+	})
+	if refused {
+		k.cancel()
+		return c.refuse(k.id, k.jsonrpc, r.Path, errBusy)
+	}
+	if start {
+		c.server.executor.run(k)
+	}
+	return nil
+}
+
+var errBusy = procedure.Errorf(procedure.CodeTooManyRequests, "too many calls on this connection")
+
+// expire bounds how long a call waits for a slot.
+func (k *call) expire() {
+	wait := k.c.limits.WaitTimeout
+	if deadline, ok := k.ctx.Deadline(); ok {
+		wait = min(wait, time.Until(deadline))
+	}
+	k.timer = time.AfterFunc(wait, func() {
+		err := errBusy
+		if k.ctx.Err() != nil {
+			err = context.DeadlineExceeded
+		}
+		k.giveUp(err)
+	})
+}
+
+// giveUp answers a call that still waits with err.
+func (k *call) giveUp(err error) {
+	if k.unqueue() {
+		k.fail(err)
+	}
+}
+
+// unqueue ends the wait of a call, and reports whether it was still waiting.
+func (k *call) unqueue() (waited bool) {
+	k.c.update(func(st *state) {
+		if i := slices.Index(st.waiting, k); i >= 0 {
+			st.waiting = slices.Delete(st.waiting, i, i+1)
+			st.forget(k)
+			waited = true
+		}
+	})
+	if waited {
+		k.leaveQueue()
+	}
+	return waited
+}
+
+// leaveQueue ends the wait of a call whose connection ends.
+func (k *call) leaveQueue() {
+	k.timer.Stop()
+	k.cancel()
+}
+
+// forget takes k out of the table of what can be cancelled.
+func (st *state) forget(k *call) {
+	if st.calls == nil {
+		return
+	}
+	if key := k.id.Key(); st.calls[key] == k {
+		delete(st.calls, key)
+	}
+}
+
+// cancelCall ends the context of a call. Unknown and ended ones are ignored.
+func (c *Conn) cancelCall(key engine.Key) error {
+	var k *call
+	c.update(func(st *state) { k = st.calls[key] })
+	if k == nil {
+		return nil
+	}
+	if !c.budgets.spend() && c.budgets.strikes > maxStrikes {
+		return errChurn
+	}
+	k.cancelled.Store(true)
+	k.cancel()
+	if k.unqueue() && k.answered.CompareAndSwap(false, true) {
+		return c.refuse(k.id, k.jsonrpc, []byte(k.req.Name), told(k.ctx, context.Canceled, true))
+	}
+	return nil
+}
+
+// run serves the call, on a goroutine of the executor, and then sees to the
+// next one.
+func (k *call) run() {
+	returned := false
+	defer func() {
+		if !returned {
+			k.fail(recovered(recover()))
+		}
+		k.finish()
+	}()
+	err := k.c.server.handler.ServeRPC(k.ctx, &k.req, k.reply)
+	returned = true
+	if err == nil && !k.answered.Load() {
+		err = errNoAnswer
+	}
+	if err != nil {
+		k.fail(err)
+	}
+}
+
+var errNoAnswer = errors.New("handler returned without an answer")
+
+// finish gives the slot to the next call.
+func (k *call) finish() {
+	k.cancel()
+	var next *call
+	k.c.update(func(st *state) {
+		st.running--
+		st.forget(k)
+		if len(st.waiting) > 0 && st.running < k.c.limits.Calls {
+			next = st.waiting[0]
+			st.waiting[0] = nil
+			st.waiting = st.waiting[1:]
+			next.timer.Stop()
+			st.running++
+		}
+	})
+	if next != nil {
+		k.c.server.executor.run(next)
+	}
+}
+
+// reply sends the answer. It is encoded only when the connection's queue has
+// room, and waits for that with its slot held.
+func (k *call) reply(m procedure.Message) error {
+	if m.Type != procedure.TypeData {
+		return errors.New("a query or mutation has no such message")
+	}
+	if k.cancelled.Load() {
+		return context.Canceled
+	}
+	if !k.answered.CompareAndSwap(false, true) {
+		return errors.New("the call has been answered")
+	}
+	if err := k.c.queue.Wait(); err != nil {
+		return err
+	}
+	buf := scratch.Get().(*[]byte)
+	defer putScratch(buf)
+	frame, err := engine.AppendAnswer((*buf)[:0], k.id, k.jsonrpc, func(dst []byte) ([]byte, error) {
+		return encode(dst, m.Body, k.c.limits.Reply)
+	})
+	if err != nil {
+		k.answered.Store(false)
+		return err
+	}
+	*buf = frame
+	return k.c.queue.Send(frame)
+}
+
+// encode appends body, if it is not too large.
+func encode(dst []byte, body procedure.Body, limit int) ([]byte, error) {
+	start := len(dst)
+	dst, err := body.Append(dst, procedure.JSON)
+	if err != nil {
+		return dst, fmt.Errorf("the output does not encode: %w", err)
+	}
+	if n := len(dst) - start; n > limit {
+		return dst, fmt.Errorf("the output of %d bytes is larger than %d", n, limit)
+	}
+	return dst, nil
+}
+
+// fail answers the call with err, unless it has been answered.
+func (k *call) fail(err error) {
+	if !k.answered.CompareAndSwap(false, true) {
+		k.c.logLate(k.req.Name, err)
+		return
+	}
+	frame, _ := k.c.errorFrame(k.id, k.jsonrpc, []byte(k.req.Name), told(k.ctx, err, k.cancelled.Load()))
+	k.c.queue.Send(frame) // fails if the connection has ended, and then nobody waits for it
+}
+
+// told returns the error to answer with when a context may have been the
+// reason: the caller's cancel is CLIENT_CLOSED_REQUEST, and its deadline
+// TIMEOUT unless the handler says otherwise.
+func told(ctx context.Context, err error, cancelled bool) error {
+	var (
+		e *procedure.Error
+		c procedure.Code
+	)
+	switch {
+	case cancelled:
+		return procedure.Errorf(procedure.CodeClientClosedRequest, "the caller has cancelled: %w", err)
+	case errors.As(err, &e), errors.As(err, &c):
+		return err
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return procedure.Errorf(procedure.CodeTimeout, "the deadline has passed: %w", err)
+	}
+	return err
+}
+
+// A panicError is what a handler paniced with, or its runtime.Goexit.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (p *panicError) Error() string {
+	if p.value == nil {
+		return "handler called runtime.Goexit"
+	}
+	return fmt.Sprintf("panic: %v", p.value)
+}
+
+// recovered returns the error of a handler that did not return; value is nil
+// if it called runtime.Goexit.
+func recovered(value any) error { return &panicError{value, debug.Stack()} }
+
+// scratch holds buffers to encode into.
+var scratch = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }}
+
+func putScratch(b *[]byte) {
+	if cap(*b) <= 64<<10 {
+		scratch.Put(b)
+	}
+}

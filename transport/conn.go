@@ -1,0 +1,233 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/zapsocket/zapsocket/internal/engine"
+	"github.com/zapsocket/zapsocket/procedure"
+	"github.com/zapsocket/zapsocket/wire"
+)
+
+// A Conn is one client's connection: the [procedure.Peer] of the calls that
+// arrive on it, and the [procedure.Audience] of one. All its methods may be
+// called concurrently.
+type Conn struct {
+	id     string
+	server *Server
+	link   link
+	queue  *engine.Queue
+	limits *wire.Limits
+	ctx    context.Context // of every call; ends with the connection
+	cancel context.CancelFunc
+	remote netip.AddrPort
+	header http.Header
+
+	extended bool           // the other end is one of ours
+	scanner  engine.Scanner // the reader's
+	requests []engine.Request
+	budgets  budgets
+
+	values sync.Map
+	done   chan struct{} // closed when nothing of the connection is left
+
+	mu    sync.Mutex
+	state state
+}
+
+var (
+	_ procedure.Peer     = (*Conn)(nil)
+	_ procedure.Audience = (*Conn)(nil)
+)
+
+// ConnFrom returns the connection a call arrived on, nil for a call made in
+// the process.
+func ConnFrom(ctx context.Context) *Conn {
+	c, _ := procedure.PeerFrom(ctx).(*Conn)
+	return c
+}
+
+func (s *Server) newConn(ctx context.Context, r *http.Request, remote netip.AddrPort, extended bool) *Conn {
+	id, err := uuid.NewV7()
+	if err != nil {
+		id = uuid.New()
+	}
+	c := &Conn{
+		id:       id.String(),
+		server:   s,
+		limits:   &s.limits,
+		remote:   remote,
+		extended: extended,
+		scanner:  engine.Scanner{MaxDepth: s.limits.Depth, MaxBatch: s.limits.Batch, Extended: extended},
+		done:     make(chan struct{}),
+	}
+	if r != nil {
+		c.header = r.Header
+	}
+	c.budgets.init(&s.limits)
+	c.ctx, c.cancel = context.WithCancel(procedure.WithPeer(ctx, c))
+	return c
+}
+
+// attach gives the connection its link and the queue before it.
+func (c *Conn) attach(l link, to engine.Sink) *engine.Queue {
+	c.link = l
+	c.queue = engine.NewQueue(engine.QueueConfig{
+		Sink:        to,
+		Mark:        c.limits.Queue,
+		StreamItems: c.limits.StreamItems,
+		StreamBytes: c.limits.StreamBytes,
+		OnError:     c.writeFailed,
+	})
+	return c.queue
+}
+
+// writeFailed ends a connection that cannot be written to.
+func (c *Conn) writeFailed(err error) {
+	if errors.Is(err, errStalled) {
+		c.breakOff(wire.ClosePolicy, err.Error())
+		return
+	}
+	c.link.cut()
+}
+
+// ID returns the connection's UUID, of version 7.
+func (c *Conn) ID() string { return c.id }
+
+// RemoteAddr returns the address of the TCP peer.
+func (c *Conn) RemoteAddr() netip.AddrPort { return c.remote }
+
+// Header returns the header of the upgrade request, nil if there was none. Do
+// not modify it.
+func (c *Conn) Header() http.Header { return c.header }
+
+// Params returns tRPC's connection params, nil if the client sent none. Do not
+// modify it.
+func (c *Conn) Params() map[string]string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state.params
+}
+
+// Identity returns who authentication found to be at the other end.
+func (c *Conn) Identity() procedure.Identity {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state.identity
+}
+
+// Value returns what SetValue stored under key, nil if nothing.
+func (c *Conn) Value(key any) any {
+	v, _ := c.values.Load(key)
+	return v
+}
+
+// SetValue stores value under key for as long as the connection lives.
+func (c *Conn) SetValue(key, value any) { c.values.Store(key, value) }
+
+// Len returns 1: a connection is an audience of one.
+func (c *Conn) Len() int { return 1 }
+
+// PushEvent queues b for the connection's own listeners of the event. Call
+// Push of a procedure.Event instead.
+func (c *Conn) PushEvent(_ context.Context, name string, b procedure.Body) int {
+	if c.server.hub == nil {
+		return 0
+	}
+	return c.server.hub.push(name, b, c)
+}
+
+// Close tells the client the code and reason and closes the connection once
+// what is queued for it has been written. It does not wait. The code is one of
+// RFC 6455, section 7.4, or from 3000 to 4999; a reason beyond 123 bytes is
+// cut.
+func (c *Conn) Close(code int, reason string) error {
+	if !validCloseCode(code) {
+		return errors.New("transport: close code is not one that may be sent")
+	}
+	c.link.close(code, clipReason(reason), false)
+	return nil
+}
+
+// breakOff is Close towards a peer that broke a rule: nothing more of it is
+// read.
+func (c *Conn) breakOff(code int, reason string) {
+	c.link.close(code, clipReason(reason), true)
+}
+
+func validCloseCode(code int) bool {
+	switch {
+	case code >= 3000 && code <= 4999:
+		return true
+	case code < 1000 || code > 1014:
+		return false
+	}
+	return code != 1004 && code != wire.CloseNoStatus && code != wire.CloseAbnormal
+}
+
+// clipReason cuts s to what a close frame holds, between characters.
+func clipReason(s string) string {
+	const most = 123
+	if len(s) > most {
+		for s = s[:most]; len(s) > 0; s = s[:len(s)-1] {
+			if r, size := utf8.DecodeLastRuneInString(s); r != utf8.RuneError || size != 1 {
+				break
+			}
+		}
+	}
+	return s
+}
+
+// stop ends calls and streams when the reader has ended.
+func (c *Conn) stop() {
+	c.update(func(st *state) {
+		st.closed = true
+		for _, k := range st.waiting {
+			k.leaveQueue()
+		}
+		st.waiting = nil
+	})
+	c.cancel()
+	c.server.leave(c)
+}
+
+// A heartbeat probes a peer that has been silent.
+type heartbeat struct {
+	timer   *time.Timer
+	probing atomic.Bool
+}
+
+// beat watches over the connection until it is done. First is the delay of the
+// first look.
+func (c *Conn) beat(first time.Duration) (stop func()) {
+	h := new(heartbeat)
+	started := make(chan struct{})
+	h.timer = time.AfterFunc(first, func() {
+		<-started
+		idle := c.link.idle()
+		switch {
+		case idle < c.limits.ProbeAfter:
+			h.probing.Store(false)
+			h.timer.Reset(c.limits.ProbeAfter - idle)
+		case h.probing.Load() && idle >= c.limits.ProbeAfter+c.limits.ProbeTimeout:
+			c.link.cut()
+		case h.probing.Swap(true):
+			h.timer.Reset(c.limits.ProbeAfter + c.limits.ProbeTimeout - idle)
+		default:
+			if err := c.link.probe(); err != nil && !errors.Is(err, engine.ErrOverflow) {
+				return // the connection is ending
+			}
+			h.timer.Reset(c.limits.ProbeTimeout)
+		}
+	})
+	close(started)
+	return func() { h.timer.Stop() }
+}

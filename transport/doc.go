@@ -1,0 +1,23 @@
+// Package transport serves procedures over WebSocket connections, in the
+// protocol of tRPC v11 (docs/protocol.md).
+//
+//	hub := transport.NewHub()
+//	r := router.New()
+//	r.Handle(roomapi.Find.Func(find), roomapi.Alert.From(hub))
+//	http.Handle("/rpc", transport.NewServer(r, &transport.ServerOptions{Hub: hub}))
+//
+// # Concurrency and order
+//
+// The calls of a connection run concurrently, 64 at a time unless the limits
+// say otherwise, and are answered in the order in which they finish. Each
+// subscription has a goroutine; its items arrive in the order of its sends,
+// and none after the subscriber has stopped it. A handler's context ends when
+// the caller cancels, its deadline passes, it returns, or the connection ends.
+//
+// # Slow readers
+//
+// What is to be sent to a connection waits in its own queue. While that is
+// full, answers and stream items wait with their call, or are dropped as the
+// stream's policy says; other connections are not affected. A peer that takes
+// nothing for ten seconds is disconnected.
+package transport

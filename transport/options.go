@@ -1,0 +1,92 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+
+	"github.com/zapsocket/zapsocket/procedure"
+	"github.com/zapsocket/zapsocket/wire"
+)
+
+// ServerOptions configure a [Server]. The zero value, and nil, are a server
+// that knows nobody, accepts browsers of its own origin and keeps the default
+// limits.
+type ServerOptions struct {
+	// Hub is told of every connection, and can push to it. A hub belongs to
+	// one server at a time or to several; nil means none.
+	Hub *Hub
+
+	// Authenticate finds out who is at the other end of a new connection. It
+	// runs once per connection: before the upgrade, or, for a client that
+	// announces connection params, after those have arrived. Its context ends
+	// when the connection does, or after Limits.ContextTimeout.
+	//
+	// The zero Identity with a nil error is anonymous. An error made by
+	// [Refuse] refuses the connection. Any other error is kept: procedures
+	// without guards work, guards answer with it. A panic refuses.
+	//
+	// Nil means everybody is anonymous.
+	Authenticate func(ctx context.Context, h *Handshake) (procedure.Identity, error)
+
+	// Logger gets what the caller of a procedure is not told: panics and
+	// errors that are nobody's fault but the server's. Nil means
+	// slog.Default.
+	Logger *slog.Logger
+
+	// Limits bound what a client may cause; zero fields are the defaults.
+	Limits wire.Limits
+
+	// Origins are further origins whose pages may connect, such as
+	// "https://app.example.com": scheme, host and port have to match. A
+	// request without an Origin header, which no browser sends, and one whose
+	// origin has the host it was sent to, are always accepted. Others are
+	// answered with 403.
+	Origins []string
+
+	// DangerouslyAllowAnyOrigin accepts pages of any origin. Where cookies or
+	// client addresses identify users, that lets every web site act as them.
+	DangerouslyAllowAnyOrigin bool
+
+	// Hosts, if not empty, are the only values of the Host header that are
+	// accepted, such as "rpc.example.com" or "localhost:8080"; others are
+	// answered with 403. It protects servers on a private network from DNS
+	// rebinding.
+	Hosts []string
+
+	// TrustedProxies are the addresses of reverse proxies: the limits per
+	// address do not apply to them unless they are set.
+	TrustedProxies []netip.Prefix
+}
+
+// A Handshake is what is known of a client that is about to be let in.
+type Handshake struct {
+	// Request is the upgrade request. Its body and context must not be used.
+	// It is nil for a connection that came by [Server.ServeConn] without one.
+	Request *http.Request
+
+	// Params are tRPC's connection params, nil if the client sent none.
+	Params map[string]string
+}
+
+// Refuse makes err, returned by Authenticate, refuse the connection. Before
+// the upgrade the client gets the HTTP status of its code if that is 401, 403,
+// 429 or 503, and 403 otherwise; after the upgrade it gets err with the id
+// null, and the connection is closed with code 4401.
+func Refuse(err error) error { return &refusal{err} }
+
+type refusal struct{ err error }
+
+func (r *refusal) Error() string { return "connection refused: " + r.err.Error() }
+func (r *refusal) Unwrap() error { return r.err }
+
+// refused returns what Refuse was called with, nil if err is not its.
+func refused(err error) error {
+	var r *refusal
+	if errors.As(err, &r) {
+		return r.err
+	}
+	return nil
+}

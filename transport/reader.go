@@ -1,0 +1,227 @@
+package transport
+
+import (
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"unicode/utf8"
+
+	"github.com/zapsocket/zapsocket/internal/engine"
+	"github.com/zapsocket/zapsocket/procedure"
+	"github.com/zapsocket/zapsocket/wire"
+)
+
+// serve reads the connection until it ends. It never waits for a handler, nor
+// for what is to be written.
+func (c *Conn) serve(h *Handshake) {
+	stopBeating := func() {}
+	if c.limits.ProbeAfter > 0 {
+		half := c.limits.ProbeAfter / 2 // at random, so that a restart's clients are not probed together
+		stopBeating = c.beat(half + rand.N(half+1))
+	}
+	err := c.read(h)
+	stopBeating()
+	var v *violation
+	if errors.As(err, &v) {
+		c.breakOff(v.code, v.reason)
+	}
+	c.stop()
+	c.link.end()
+	<-c.link.gone()
+	c.update(func(st *state) { st.gone = true })
+	<-c.done
+	c.server.forget(c)
+}
+
+// read reads until an error. A client that announced connection params may
+// send one message before it is let in; then it is not read on until it is.
+func (c *Conn) read(h *Handshake) error {
+	var ready <-chan struct{}
+	if announcesParams(h.Request) {
+		var err error
+		if ready, err = c.meet(h); err != nil {
+			return err
+		}
+	}
+	for {
+		message, text, err := c.link.next()
+		if err != nil {
+			return err
+		}
+		if kept, err := c.keepAlive(message, text); err != nil {
+			return err
+		} else if kept {
+			continue
+		}
+		if ready != nil {
+			<-ready
+			ready = nil
+		}
+		if err := c.receive(message, text); err != nil {
+			return err
+		}
+	}
+}
+
+// receive handles one message. Its error ends the connection.
+func (c *Conn) receive(message []byte, text bool) error {
+	if !text {
+		return c.refuse(nil, false, nil, procedure.Errorf(procedure.CodeParseError, "Invalid message: it is binary"))
+	}
+	if !utf8.Valid(message) {
+		return &violation{wire.CloseInvalidUTF8, "message is not UTF-8"}
+	}
+	requests, err := c.scanner.Scan(c.requests[:0], message)
+	defer func() {
+		clear(requests)
+		c.requests = nil
+		if cap(requests) <= 4 {
+			c.requests = requests[:0]
+		}
+	}()
+	switch {
+	case errors.Is(err, engine.ErrBatch):
+		return c.refuseBatch(requests, err)
+	case err != nil:
+		return c.refuse(nil, false, nil, procedure.Errorf(procedure.CodeParseError, "%s", err.Error()))
+	}
+	for i := range requests {
+		if err := c.dispatch(&requests[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepAlive handles PING and PONG, and reports whether message was one.
+func (c *Conn) keepAlive(message []byte, text bool) (kept bool, err error) {
+	if !text || len(message) != len(engine.Ping) {
+		return false, nil
+	}
+	switch string(message) {
+	case engine.Pong:
+		return true, nil
+	case engine.Ping:
+		if !c.budgets.ping() {
+			return true, &violation{wire.ClosePolicy, "too many PINGs"}
+		}
+		return true, c.direct([]byte(engine.Pong))
+	}
+	return false, nil
+}
+
+// dispatch starts what one request asks for.
+func (c *Conn) dispatch(r *engine.Request) error {
+	switch {
+	case r.ID == nil:
+		return c.refuse(nil, r.JSONRPC, nil, procedure.Errorf(procedure.CodeParseError, "`id` is required"))
+	case r.Method == engine.MethodStop:
+		return c.unsubscribe(r.ID.Key())
+	case r.Method == engine.MethodCancel:
+		return c.cancelCall(r.ID.Key())
+	}
+	c.budgets.freed = false
+	path := string(clipName(r.Path))
+	if procedure.CheckName(path) != nil || len(path) != len(r.Path) {
+		kind := kinds[r.Method]
+		return c.refuse(r.ID, r.JSONRPC, []byte(path), procedure.Errorf(procedure.CodeNotFound, "No %q-procedure on path %q", kind, path))
+	}
+	req := procedure.Request{
+		Name:       path,
+		Kind:       kinds[r.Method],
+		Input:      r.Input(c.limits.Depth),
+		After:      r.LastEventID,
+		Meta:       r.Meta,
+		InputLimit: c.limits.Input,
+	}
+	if r.Method == engine.MethodSubscription {
+		return c.subscribe(r, req)
+	}
+	return c.call(r, req)
+}
+
+var kinds = [...]procedure.Kind{
+	engine.MethodQuery:        procedure.KindQuery,
+	engine.MethodMutation:     procedure.KindMutation,
+	engine.MethodSubscription: procedure.KindSubscription,
+}
+
+// clipName cuts a path that is no name anyway to what is told and logged of it.
+func clipName(path []byte) []byte {
+	const most = 128
+	if len(path) <= most {
+		return path
+	}
+	path = path[:most]
+	for len(path) > 0 && !utf8.Valid(path) {
+		path = path[:len(path)-1]
+	}
+	return path
+}
+
+// refuse answers a request from the reader itself.
+func (c *Conn) refuse(id engine.ID, jsonrpc bool, path []byte, err error) error {
+	frame, _ := c.errorFrame(id, jsonrpc, path, err)
+	return c.direct(frame)
+}
+
+// refuseBatch answers the elements of an array that is too long.
+func (c *Conn) refuseBatch(requests []engine.Request, cause error) error {
+	err := procedure.Errorf(procedure.CodeBadRequest, "%s", cause.Error())
+	told := false
+	for _, r := range requests {
+		if r.ID == nil || r.Method == engine.MethodStop || r.Method == engine.MethodCancel {
+			continue
+		}
+		told = true
+		if err := c.refuse(r.ID, r.JSONRPC, clipName(r.Path), err); err != nil {
+			return err
+		}
+	}
+	if !told {
+		return c.refuse(nil, false, nil, err)
+	}
+	return nil
+}
+
+// direct queues a message without waiting. A peer that makes the queue
+// overflow that way has to go.
+func (c *Conn) direct(message []byte) error {
+	err := c.queue.Direct(message)
+	if errors.Is(err, engine.ErrOverflow) {
+		return &violation{wire.ClosePolicy, err.Error()}
+	}
+	return nil // if the queue has ended, the next read tells why
+}
+
+// errorFrame returns the frame that tells err, and the error as it is told.
+// What is not told of it is logged.
+func (c *Conn) errorFrame(id engine.ID, jsonrpc bool, path []byte, err error) ([]byte, *procedure.Error) {
+	e, fresh := procedure.Outgoing(err)
+	if fresh {
+		c.logHidden(string(path), e)
+	}
+	frame, lost := engine.AppendError(nil, id, jsonrpc, path, e)
+	if lost {
+		c.server.log.LogAttrs(c.ctx, slog.LevelError, "error data does not encode to an object and was left out",
+			slog.String("procedure", string(path)), slog.String("conn", c.id))
+	}
+	return frame, e
+}
+
+// logHidden logs what the caller is not told.
+func (c *Conn) logHidden(path string, e *procedure.Error) {
+	attrs := []slog.Attr{
+		slog.String("procedure", path),
+		slog.String("conn", c.id),
+		slog.String("logId", e.LogID),
+	}
+	if cause := e.Cause(); cause != nil {
+		attrs = append(attrs, slog.String("error", cause.Error()))
+		var p *panicError
+		if errors.As(cause, &p) {
+			attrs = append(attrs, slog.String("stack", string(p.stack)))
+		}
+	}
+	c.server.log.LogAttrs(c.ctx, slog.LevelError, "call failed", attrs...)
+}

@@ -1,0 +1,352 @@
+package transport
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/coder/websocket"
+	"golang.org/x/time/rate"
+
+	"github.com/zapsocket/zapsocket/internal/engine"
+	"github.com/zapsocket/zapsocket/wire"
+)
+
+// A socket is a link over a WebSocket. It wraps the hijacked net.Conn, and is
+// what the WebSocket library takes for the connection: the library does the
+// handshake, reads, and answers ping and close. Data frames are not written
+// through the library but by the queue, as many as are ready in one system
+// call; the library's control frames enter the same queue whole.
+//
+// No context ever reaches the library: one that ends inside of it would close
+// the connection.
+type socket struct {
+	net.Conn
+	raw    syscall.RawConn // nil where writing without waiting is not to be had
+	ws     *websocket.Conn
+	queue  *engine.Queue
+	limits *wire.Limits
+	epoch  time.Time
+
+	early []byte       // what came with the upgrade request
+	last  atomic.Int64 // when something last arrived, since epoch
+	pings *rate.Limiter
+
+	// Of the message being read; only the reader uses them.
+	reading  bool
+	begun    time.Time
+	budget   int64 // bytes that may still arrive
+	deadline bool  // a read deadline is set
+
+	mu     sync.Mutex
+	broken error       // why no more is read: set once
+	killer *time.Timer // cuts a peer that does not answer a close
+
+	probed     atomic.Bool // a pong is expected
+	finishOnce sync.Once
+	cutOnce    sync.Once
+	done       chan struct{}
+}
+
+func newSocket(limits *wire.Limits) *socket {
+	s := &socket{limits: limits, epoch: time.Now(), done: make(chan struct{})}
+	s.budget = limits.MessageBytes
+	s.pings = rate.NewLimiter(rate.Limit(limits.ControlPingRate), limits.ControlPingBurst)
+	return s
+}
+
+// hijacked sets the connection, once net/http has let go of it.
+func (s *socket) hijacked(conn net.Conn, early []byte) {
+	s.Conn = conn
+	s.early = early
+	if sc, ok := conn.(syscall.Conn); ok {
+		s.raw, _ = sc.SyscallConn() // without it the writer goroutine does all
+	}
+}
+
+// Read is called by the library when it has no complete frame left, so what
+// the frames before have caused is written first, in one go.
+func (s *socket) Read(p []byte) (int, error) {
+	if len(s.early) > 0 {
+		n := copy(p, s.early)
+		s.early = s.early[n:]
+		return n, nil
+	}
+	if err := s.brokenBy(); err != nil {
+		return 0, err
+	}
+	s.queue.Flush()
+	if s.reading {
+		s.deadline = true
+		s.readUntil(time.Now().Add(s.limits.Stall))
+	}
+	n, err := s.Conn.Read(p)
+	if n > 0 {
+		s.last.Store(int64(time.Since(s.epoch)))
+		if s.budget -= int64(n); s.budget < 0 {
+			return n, s.breakOff(wire.ClosePolicy, "message takes too many bytes")
+		}
+	}
+	if err != nil {
+		if b := s.brokenBy(); b != nil {
+			return n, b
+		}
+		if s.reading && errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, s.breakOff(wire.ClosePolicy, "message has stalled")
+		}
+		return n, err
+	}
+	if s.reading && s.tooSlow() {
+		return n, s.breakOff(wire.ClosePolicy, "message is too slow")
+	}
+	return n, nil
+}
+
+func (s *socket) tooSlow() bool {
+	took := time.Since(s.begun)
+	read := s.limits.MessageBytes - s.budget
+	return took > s.limits.Stall && float64(read) < took.Seconds()*float64(s.limits.MinRate)
+}
+
+// breakOff records why nothing more is to be read.
+func (s *socket) breakOff(code int, reason string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken == nil {
+		s.broken = &violation{code, reason}
+	}
+	return s.broken
+}
+
+func (s *socket) brokenBy() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.broken
+}
+
+// readUntil sets the read deadline, unless the reader has been woken for good.
+func (s *socket) readUntil(t time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken == nil {
+		s.SetReadDeadline(t)
+	}
+}
+
+// next reads one message.
+func (s *socket) next() ([]byte, bool, error) {
+	kind, r, err := s.ws.Reader(context.Background())
+	if err != nil {
+		return nil, false, s.cause(err)
+	}
+	s.reading, s.begun, s.budget = true, time.Now(), s.limits.MessageBytes
+	message, err := readAll(r)
+	s.reading, s.budget = false, s.limits.MessageBytes
+	if s.deadline {
+		s.deadline = false
+		s.readUntil(time.Time{})
+	}
+	if err != nil {
+		return nil, false, s.cause(err)
+	}
+	return message, kind == websocket.MessageText, nil
+}
+
+// cause returns what an error of the library comes from.
+func (s *socket) cause(err error) error {
+	if b := s.brokenBy(); b != nil {
+		return b
+	}
+	var closed websocket.CloseError
+	switch {
+	case errors.As(err, &closed):
+		return &wire.CloseError{Code: int(closed.Code), Reason: closed.Reason}
+	case errors.Is(err, websocket.ErrMessageTooBig):
+		return s.breakOff(wire.CloseTooBig, "message is too large")
+	}
+	return err
+}
+
+// readAll reads a message into a slice of its own.
+func readAll(r io.Reader) ([]byte, error) {
+	b := make([]byte, 0, 512)
+	for {
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		switch {
+		case err == io.EOF:
+			return b, nil
+		case err != nil:
+			return nil, err
+		case len(b) == cap(b):
+			b = append(b, 0)[:len(b)]
+		}
+	}
+}
+
+// onPing counts a WebSocket ping. The library must not be closed from here:
+// it would wait for itself for ever.
+func (s *socket) onPing(context.Context, []byte) bool {
+	if !s.pings.Allow() {
+		s.breakOff(wire.ClosePolicy, "too many pings")
+		return false
+	}
+	s.quiet()
+	return true
+}
+
+// onPong lets a pong that was asked for cost nothing. Others count as bytes of
+// the next message, so that a flood of them ends.
+func (s *socket) onPong(context.Context, []byte) {
+	if s.probed.CompareAndSwap(true, false) {
+		s.quiet()
+	}
+}
+
+// quiet gives the next message its whole budget again.
+func (s *socket) quiet() {
+	if !s.reading {
+		s.budget = s.limits.MessageBytes
+	}
+}
+
+// Write takes the control frames of the library, whole: its buffer holds the
+// largest. It never waits, so neither does the reader.
+func (s *socket) Write(frame []byte) (int, error) {
+	const opClose = 0x8
+	err := s.queue.Control(frame, frame[0]&0x0f == opClose)
+	if errors.Is(err, engine.ErrOverflow) {
+		s.breakOff(wire.ClosePolicy, err.Error())
+	}
+	if err != nil {
+		return 0, err
+	}
+	return len(frame), nil
+}
+
+// Close is called by the library when it is through with the connection. What
+// is queued is still written.
+func (s *socket) Close() error {
+	s.finish()
+	return nil
+}
+
+// sink is the side of a socket that its queue sees.
+type sink struct{ *socket }
+
+// AppendHeader appends the header of an unmasked text frame (RFC 6455,
+// section 5.2).
+func (s sink) AppendHeader(dst []byte, n int) []byte {
+	const finText = 0x81
+	switch {
+	case n < 126:
+		return append(dst, finText, byte(n))
+	case n < 1<<16:
+		return binary.BigEndian.AppendUint16(append(dst, finText, 126), uint16(n))
+	}
+	return binary.BigEndian.AppendUint64(append(dst, finText, 127), uint64(n))
+}
+
+// Write writes all of p as long as the peer takes some of it in time.
+func (s sink) Write(p []byte) (int, error) {
+	begun, written := time.Now(), 0
+	defer s.SetWriteDeadline(time.Time{}) // or the next TryWrite would fail
+	for written < len(p) {
+		chunk := p[written:]
+		if s.raw == nil {
+			chunk = chunk[:min(len(chunk), 16<<10)] // a TLS connection does not survive a write cut short
+		}
+		s.SetWriteDeadline(time.Now().Add(s.limits.Stall))
+		n, err := s.Conn.Write(chunk)
+		written += n
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return written, err
+		}
+		took := time.Since(begun)
+		if n == 0 || took > 2*s.limits.Stall && float64(written) < took.Seconds()*float64(s.limits.MinRate) {
+			return written, errStalled
+		}
+	}
+	return written, nil
+}
+
+func (s *socket) idle() time.Duration { return time.Since(s.epoch) - time.Duration(s.last.Load()) }
+
+// probe queues a WebSocket ping. Any byte that arrives is a sign of life, so
+// nobody waits for its pong.
+func (s *socket) probe() error {
+	s.probed.Store(true)
+	return s.queue.Control([]byte{0x89, 0}, false)
+}
+
+// closeFrame returns an unmasked close frame (RFC 6455, section 5.5.1).
+func closeFrame(code int, reason string) []byte {
+	frame := []byte{0x88, byte(2 + len(reason))}
+	return append(binary.BigEndian.AppendUint16(frame, uint16(code)), reason...)
+}
+
+func (s *socket) close(code int, reason string, hard bool) {
+	s.queue.Control(closeFrame(code, reason), true)
+	if hard {
+		s.breakOff(code, reason)
+		s.SetReadDeadline(time.Unix(1, 0)) // wakes the reader
+	}
+	s.cutLater()
+}
+
+// cutLater cuts the connection if the peer does not let go of it.
+func (s *socket) cutLater() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.killer == nil {
+		s.killer = time.AfterFunc(closeWait, s.cut)
+	}
+}
+
+func (s *socket) end() {
+	s.ws.CloseNow() // calls Close
+	s.finish()
+}
+
+// linger is how long a connection is read on behind a close, so that the peer
+// gets to see the close frame: closing with unread input would reset the
+// connection, and take the frame along.
+const linger = 500 * time.Millisecond
+
+func (s *socket) finish() {
+	s.finishOnce.Do(func() {
+		s.cutLater()
+		s.queue.Finish(func() {
+			if half, ok := s.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+				s.SetReadDeadline(time.Now().Add(linger))
+				io.CopyN(io.Discard, s.Conn, 1<<20)
+			}
+			s.cut()
+		})
+	})
+}
+
+func (s *socket) cut() {
+	s.cutOnce.Do(func() {
+		s.mu.Lock()
+		if s.killer != nil {
+			s.killer.Stop()
+		}
+		s.mu.Unlock()
+		s.Conn.Close()
+		s.queue.Close(errGone)
+		close(s.done)
+	})
+}
+
+func (s *socket) gone() <-chan struct{} { return s.done }

@@ -1,0 +1,109 @@
+package transport
+
+import (
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/zapsocket/zapsocket/internal/engine"
+	"github.com/zapsocket/zapsocket/procedure"
+	"github.com/zapsocket/zapsocket/wire"
+)
+
+// state is all of a connection that changes. Only Conn.update changes it.
+type state struct {
+	params   map[string]string
+	identity procedure.Identity
+	userID   string // counted against the limit per user
+	meeting  bool   // Authenticate has not returned
+
+	running int // calls whose handlers have not returned
+	waiting []*call
+	calls   map[engine.Key]*call // that can be cancelled
+	subs    map[engine.Key]*subscription
+
+	draining bool
+	leaving  *time.Timer // closes a draining connection that stays idle
+	closed   bool        // the reader has ended
+	gone     bool        // so has the link
+	done     bool
+}
+
+// update changes the state. Every change ends with the question whether it was
+// the last one that was waited for.
+func (c *Conn) update(change func(*state)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	st := &c.state
+	change(st)
+	if st.draining && !st.closed {
+		c.leaveWhenIdle(st)
+	}
+	if st.closed && st.gone && !st.meeting && st.running == 0 && len(st.subs) == 0 && !st.done {
+		st.done = true
+		close(c.done)
+	}
+}
+
+// idle reports whether nothing is in flight.
+func (st *state) idle() bool { return st.running == 0 && len(st.waiting) == 0 && len(st.subs) == 0 }
+
+// moveTime is how long a client has to open another connection before a
+// draining one with nothing in flight is closed.
+const moveTime = time.Second
+
+// leaveWhenIdle closes a draining connection that has had nothing in flight
+// for moveTime: a call that its client was about to send would be lost.
+func (c *Conn) leaveWhenIdle(st *state) {
+	switch {
+	case !st.idle() && st.leaving != nil:
+		st.leaving.Stop()
+		st.leaving = nil
+	case st.idle() && st.leaving == nil:
+		st.leaving = time.AfterFunc(moveTime, func() {
+			c.mu.Lock()
+			idle := c.state.idle()
+			c.mu.Unlock()
+			if idle {
+				c.Close(wire.CloseGoingAway, "server is shutting down")
+			}
+		})
+	}
+}
+
+// budgets bound how fast a client may cause what costs the server more than
+// the client. The reader alone uses them.
+type budgets struct {
+	churn   *rate.Limiter
+	pings   *rate.Limiter
+	strikes int  // refusals for churn in a row
+	freed   bool // the PING behind a stop of a live stream is free
+}
+
+// maxStrikes is how many subscriptions in a row are refused for churn before
+// the connection is closed.
+const maxStrikes = 128
+
+func (b *budgets) init(l *wire.Limits) {
+	b.churn = rate.NewLimiter(rate.Limit(l.ChurnRate), l.ChurnBurst)
+	b.pings = rate.NewLimiter(rate.Limit(l.PingRate), l.PingBurst)
+}
+
+// spend takes one subscribe, stop or cancel from the budget.
+func (b *budgets) spend() bool {
+	if b.churn.Allow() {
+		b.strikes = 0
+		return true
+	}
+	b.strikes++
+	return false
+}
+
+// ping takes one text PING from the budget.
+func (b *budgets) ping() bool {
+	if b.freed {
+		b.freed = false
+		return true
+	}
+	return b.pings.Allow()
+}
