@@ -71,17 +71,11 @@ var errBusy = procedure.Errorf(procedure.CodeTooManyRequests, "too many calls on
 
 // expire bounds how long a call waits for a slot.
 func (k *call) expire() {
-	wait := k.c.limits.WaitTimeout
-	if deadline, ok := k.ctx.Deadline(); ok {
-		wait = min(wait, time.Until(deadline))
+	wait, err := k.c.limits.WaitTimeout, errBusy
+	if deadline, ok := k.ctx.Deadline(); ok && time.Until(deadline) < wait {
+		wait, err = time.Until(deadline), procedure.Errorf(procedure.CodeTimeout, "the deadline has passed")
 	}
-	k.timer = time.AfterFunc(wait, func() {
-		err := errBusy
-		if k.ctx.Err() != nil {
-			err = context.DeadlineExceeded
-		}
-		k.giveUp(err)
-	})
+	k.timer = time.AfterFunc(wait, func() { k.giveUp(err) })
 }
 
 // giveUp answers a call that still waits with err.

@@ -218,7 +218,7 @@ func (c *Conn) beat(first time.Duration) (stop func()) {
 			h.probing.Store(false)
 			h.timer.Reset(c.limits.ProbeAfter - idle)
 		case h.probing.Load() && idle >= c.limits.ProbeAfter+c.limits.ProbeTimeout:
-			c.link.cut()
+			c.breakOff(wire.ClosePolicy, "no sign of life")
 		case h.probing.Swap(true):
 			h.timer.Reset(c.limits.ProbeAfter + c.limits.ProbeTimeout - idle)
 		default:

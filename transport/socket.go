@@ -170,8 +170,17 @@ func (s *socket) cause(err error) error {
 		return &wire.CloseError{Code: int(closed.Code), Reason: closed.Reason}
 	case errors.Is(err, websocket.ErrMessageTooBig):
 		return s.breakOff(wire.CloseTooBig, "message is too large")
+	case lost(err):
+		return err
 	}
-	return err
+	return s.breakOff(wire.CloseProtocolError, "frame breaks the WebSocket protocol")
+}
+
+// lost reports whether err says that the connection is gone, rather than that
+// the peer sent what it must not.
+func lost(err error) bool {
+	var network net.Error
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.As(err, &network)
 }
 
 // readAll reads a message into a slice of its own.

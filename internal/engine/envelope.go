@@ -44,13 +44,22 @@ type Request struct {
 func (r *Request) Input(maxDepth int) procedure.Body {
 	switch {
 	case r.fault&tooDeep != 0:
-		return procedure.Malformed(procedure.Errorf(procedure.CodeBadRequest, "input is nested deeper than %d", maxDepth))
+		return faulty("depth", fmt.Sprintf("input is nested deeper than %d", maxDepth))
 	case r.fault&nulName != 0:
-		return procedure.Malformed(procedure.Errorf(procedure.CodeBadRequest, `input has a member name with \u0000`))
+		return faulty("name", `input has a member name with \u0000`)
 	case !r.hasInput:
 		return procedure.Body{}
 	}
 	return procedure.Encoded(r.input, procedure.JSON)
+}
+
+// faulty is an input that breaks a rule as a whole.
+func faulty(rule, message string) procedure.Body {
+	return procedure.Malformed(&procedure.Error{
+		Code:    procedure.CodeBadRequest,
+		Message: message,
+		Fields:  []procedure.Field{{Rule: rule, Message: message}},
+	})
 }
 
 // A Scanner reads messages into requests.

@@ -1,0 +1,180 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/zapsocket/zapsocket/procedure"
+)
+
+// Logger writes one record, "rpc", for each call or stream when it ends. Its
+// level is Info for success and for a caller who left, Warn for errors whose
+// code has an HTTP status below 500, Error for the others. Its attributes are
+//
+//	procedure  the name
+//	kind       query, mutation or subscription
+//	conn       the connection's ID, if there is one
+//	user       the user's ID, if it is known where Logger stands
+//	code       "OK", or the error's
+//	duration
+//	bytesIn    of the input, 0 for a call made in the process
+//	bytesOut   of what was encoded to answer, 0 in the process
+//	items      sent, of a subscription
+//	logId      that the caller was told, if any
+//	error      in full with its causes, if it failed
+//
+// Of an error that the caller must not read Logger logs the text, and returns
+// it sealed under that logId, so that nobody logs it again. Other errors it
+// returns unchanged, among them those that came from another server, so that a
+// client may be wrapped as well. A panic or runtime.Goexit passes and is logged
+// as an INTERNAL_SERVER_ERROR without details; put [Recover] inside for those.
+//
+// If log is nil, records go to what slog.Default returns when Logger is called.
+func Logger(log *slog.Logger) procedure.Middleware {
+	if log == nil {
+		log = slog.Default()
+	}
+	return func(next procedure.Handler) procedure.Handler {
+		return procedure.HandlerFunc(func(ctx context.Context, req *procedure.Request, reply procedure.Reply) error {
+			c := &logged{log: log, ctx: ctx, req: req, reply: reply, start: time.Now(), bytesIn: req.Input.Size()}
+			returned := false
+			defer func() {
+				if !returned { // without recover, so that the stack stays whole for whoever does
+					c.write(outcome{slog.LevelError, procedure.CodeInternalServerError, ""}, errUnreturned)
+				}
+			}()
+			err := next.ServeRPC(ctx, req, c.count)
+			returned = true
+			return c.end(err)
+		})
+	}
+}
+
+// errUnreturned is all that a deferred function knows without recovering.
+var errUnreturned = errors.New("handler did not return: panic or runtime.Goexit")
+
+// A logged is a call on the way to its record.
+type logged struct {
+	log     *slog.Logger
+	ctx     context.Context
+	req     *procedure.Request
+	reply   procedure.Reply
+	start   time.Time
+	bytesIn int
+
+	// Replies may run concurrently.
+	bytesOut atomic.Int64
+	items    atomic.Int64
+	refused  atomic.Pointer[error] // what the last reply that failed returned
+}
+
+// An outcome is what the record says about the end of a call.
+type outcome struct {
+	level slog.Level
+	code  procedure.Code
+	logID string
+}
+
+// count passes on a reply.
+func (c *logged) count(m procedure.Message) error {
+	m.Body = m.Body.CountTo(&c.bytesOut)
+	err := c.reply(m)
+	switch {
+	case err != nil:
+		c.refused.Store(&err)
+	case m.Type == procedure.TypeData:
+		c.items.Add(1)
+	}
+	return err
+}
+
+// end writes the record and returns the error to go on with.
+func (c *logged) end(err error) error {
+	if err == nil {
+		c.write(outcome{slog.LevelInfo, "OK", ""}, nil)
+		return nil
+	}
+	if code, left := c.left(err); left {
+		c.write(outcome{slog.LevelInfo, code, ""}, err)
+		return err
+	}
+	e, fresh := procedure.Outgoing(err)
+	if fresh {
+		switch {
+		case received(err):
+			e, fresh = procedure.AsError(err), false
+		case !explicit(err) && errors.Is(c.ctx.Err(), context.DeadlineExceeded):
+			// What fails for want of time says so in many ways. A transport
+			// answers TIMEOUT, and so does a Timeout outside of Logger.
+			e, fresh = &procedure.Error{Code: procedure.CodeTimeout}, false
+		case !c.log.Enabled(c.ctx, slog.LevelError):
+			return err // somebody else has to log it
+		}
+	}
+	c.write(outcome{level(e.Code), e.Code, e.LogID}, err)
+	if fresh {
+		return e
+	}
+	return err
+}
+
+// left reports whether err only says that the caller is gone, and with what
+// code: a subscription whose context has ended, or any call whose context has
+// ended and whose handler returns what its reply failed with.
+func (c *logged) left(err error) (procedure.Code, bool) {
+	if c.ctx.Err() == nil {
+		return "", false
+	}
+	if refused := c.refused.Load(); refused != nil && errors.Is(err, *refused) {
+		return procedure.CodeClientClosedRequest, true
+	}
+	if c.req.Kind != procedure.KindSubscription {
+		return "", false
+	}
+	code := procedure.AsError(err).Code
+	return code, code == procedure.CodeClientClosedRequest ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// received reports whether err came from another server: Relay changes those
+// and no others.
+func received(err error) bool {
+	var e, relayed *procedure.Error
+	return errors.As(err, &e) && errors.As(procedure.Relay(err), &relayed) && e != relayed
+}
+
+// level returns the level of an error's record.
+func level(code procedure.Code) slog.Level {
+	switch {
+	case code == procedure.CodeClientClosedRequest:
+		return slog.LevelInfo
+	case code.HTTPStatus() < 500:
+		return slog.LevelWarn
+	}
+	return slog.LevelError
+}
+
+// write writes the record. The handler of log quotes what the caller chose.
+func (c *logged) write(o outcome, err error) {
+	if !c.log.Enabled(c.ctx, o.level) {
+		return
+	}
+	attrs := append(caller(c.ctx, c.req),
+		slog.String("code", string(o.code)),
+		slog.Duration("duration", time.Since(c.start)),
+		slog.Int("bytesIn", c.bytesIn),
+		slog.Int64("bytesOut", c.bytesOut.Load()))
+	if c.req.Kind == procedure.KindSubscription {
+		attrs = append(attrs, slog.Int64("items", c.items.Load()))
+	}
+	if o.logID != "" {
+		attrs = append(attrs, slog.String("logId", o.logID))
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	c.log.LogAttrs(c.ctx, o.level, "rpc", attrs...)
+}
