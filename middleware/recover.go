@@ -38,8 +38,8 @@ func Recover(log *slog.Logger) procedure.Middleware {
 // paniced logs the panic of a deferred function's caller and returns the error
 // that stands for it.
 func paniced(ctx context.Context, log *slog.Logger, req *procedure.Request, value any) error {
-	// Formatted, not wrapped: an error among panic's values is no answer, and
-	// its LogValue or MarshalJSON may well be what is broken.
+	// Formatted, not wrapped: a Code or context error paniced with is not an
+	// answer. And logged as text: fmt survives a value whose methods panic.
 	cause := fmt.Errorf("panic: %v", value)
 	e, _ := procedure.Outgoing(cause) // fresh: cause is ours
 	attrs := append(caller(ctx, req),

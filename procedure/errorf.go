@@ -12,7 +12,7 @@ import (
 //
 //	Errorf(CodeConflict, "save: %w", err)
 //
-// the caller reads "save", while the log has all of it.
+// the caller reads "save", while Error, and so a log, has all of it.
 func Errorf(c Code, format string, args ...any) error {
 	operands := make([]any, len(args))
 	for i, arg := range args {

@@ -16,7 +16,7 @@ type Event[T any] string
 // panics if the hub knows the name with another type.
 func (e Event[T]) From(src EventSource) Procedure {
 	name := string(e)
-	src.BindEvent(name, reflect.TypeFor[T]())
+	src.BindEvent(name, reflect.TypeFor[T](), nil)
 	p := bind[struct{}, T](name, KindSubscription, func(ctx context.Context, req *Request, reply Reply, p *plan) error {
 		if _, err := input[struct{}](ctx, req, p); err != nil {
 			return err
@@ -29,6 +29,7 @@ func (e Event[T]) From(src EventSource) Procedure {
 		return src.ServeRPC(ctx, &own, reply)
 	})
 	p.Event = true
+	p.validated = func(v *Validator) { src.BindEvent(name, reflect.TypeFor[T](), v) }
 	return p
 }
 
@@ -36,14 +37,17 @@ func (e Event[T]) From(src EventSource) Procedure {
 // Started itself, after it is attached.
 type EventSource interface {
 	Handler
-	BindEvent(name string, t reflect.Type)
+
+	// BindEvent is called by From, and again by With for a procedure that
+	// gets a Validator, which it does when a router handles it.
+	BindEvent(name string, t reflect.Type, v *Validator)
 }
 
 // Push queues v for everyone in a who listens, and returns for how many. It
 // never waits. Its error says why v cannot be sent to anyone: it does not
 // validate or does not encode.
 func (e Event[T]) Push(ctx context.Context, a Audience, v T) (int, error) {
-	check := newCheck(reflect.TypeFor[T](), nil)
+	check := cachedCheck(reflect.TypeFor[T](), a.EventValidator(string(e)))
 	if err := check.output(ctx, string(e), &v); err != nil {
 		return 0, err
 	}
@@ -63,6 +67,10 @@ type Audience interface {
 	// PushEvent queues b for the live listeners of the event and returns for
 	// how many. Call [Event.Push] instead.
 	PushEvent(ctx context.Context, name string, b Body) int
+
+	// EventValidator returns the Validator the event was bound with, nil for
+	// the default one.
+	EventValidator(name string) *Validator
 
 	// Len returns the number of connections.
 	Len() int

@@ -42,7 +42,7 @@ func (p *plan) limit(req *Request) error {
 	if limit == 0 {
 		limit = defaultInputLimit
 	}
-	if size := req.Input.Size(); size > limit {
+	if size := req.Input.Size(); limit > 0 && size > limit {
 		return Errorf(CodePayloadTooLarge, "input of %d bytes is larger than %d", size, limit)
 	}
 	return nil

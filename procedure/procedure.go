@@ -17,6 +17,8 @@ type Procedure struct {
 
 	serve func(ctx context.Context, req *Request, reply Reply, p *plan) error
 	plan  *plan
+
+	validated func(*Validator) // of an Event: tells the source; nil for others
 }
 
 // Options are what belongs to one procedure beside its function.
@@ -28,7 +30,8 @@ type Options struct {
 
 	// MaxInput is the size in bytes of the largest encoded input; a larger
 	// one is answered with PAYLOAD_TOO_LARGE. Zero means the transport's
-	// Limits.Input, 1 MiB + 64 KiB unless that is set.
+	// Limits.Input, 1 MiB + 64 KiB unless that is set; a negative value means
+	// no limit.
 	MaxInput int
 
 	// Overflow is the policy towards subscribers that do not keep up. Zero
@@ -58,6 +61,9 @@ func (p Procedure) With(o Options) Procedure {
 		p.Options.Meta = o.Meta
 	}
 	p.plan = newPlan(p)
+	if o.Validator != nil && p.validated != nil {
+		p.validated(o.Validator)
+	}
 	return p
 }
 

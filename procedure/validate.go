@@ -116,6 +116,23 @@ func newCheck(t reflect.Type, v *Validator) *check {
 	return c
 }
 
+// checks holds what cachedCheck has made: one for each type pushed.
+var checks sync.Map // of checkKey to *check
+
+type checkKey struct {
+	t reflect.Type
+	v *Validator
+}
+
+// cachedCheck is newCheck for types that come again and again.
+func cachedCheck(t reflect.Type, v *Validator) *check {
+	if c, ok := checks.Load(checkKey{t, v}); ok {
+		return c.(*check)
+	}
+	c, _ := checks.LoadOrStore(checkKey{t, v}, newCheck(t, v))
+	return c.(*check)
+}
+
 // input checks the value v points to and returns BAD_REQUEST with all faults.
 func (c *check) input(ctx context.Context, v any) error {
 	if c == nil {

@@ -188,6 +188,12 @@ func (k *call) reply(m procedure.Message) error {
 	if !k.answered.CompareAndSwap(false, true) {
 		return errors.New("the call has been answered")
 	}
+	sent := false
+	defer func() {
+		if !sent { // it does not encode, or panics instead
+			k.answered.Store(false)
+		}
+	}()
 	if err := k.c.queue.Wait(); err != nil {
 		return err
 	}
@@ -197,10 +203,10 @@ func (k *call) reply(m procedure.Message) error {
 		return encode(dst, m.Body, k.c.limits.Reply)
 	})
 	if err != nil {
-		k.answered.Store(false)
 		return err
 	}
 	*buf = frame
+	sent = true
 	return k.c.queue.Send(frame)
 }
 

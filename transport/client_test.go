@@ -230,6 +230,7 @@ func (r *raw) closeCode() (code int, reason string) {
 			if len(payload) < 2 {
 				return wire.CloseNoStatus, ""
 			}
+			r.conn.Write(frame(first, payload)) // fails if the server has let go already
 			_, err := io.Copy(io.Discard, r.br)
 			require.NoError(r.t, err, "the connection ends without a reset")
 			return int(binary.BigEndian.Uint16([]byte(payload))), payload[2:]

@@ -145,6 +145,14 @@ func (c *Conn) PushEvent(_ context.Context, name string, b procedure.Body) int {
 	return c.server.hub.push(name, b, c)
 }
 
+// EventValidator returns what the event was bound with.
+func (c *Conn) EventValidator(name string) *procedure.Validator {
+	if c.server.hub == nil {
+		return nil
+	}
+	return c.server.hub.EventValidator(name)
+}
+
 // Close tells the client the code and reason and closes the connection once
 // what is queued for it has been written. It does not wait. The code is one of
 // RFC 6455, section 7.4, or from 3000 to 4999; a reason beyond 123 bytes is
@@ -161,6 +169,7 @@ func (c *Conn) Close(code int, reason string) error {
 // read.
 func (c *Conn) breakOff(code int, reason string) {
 	c.link.close(code, clipReason(reason), true)
+	c.cancel()
 }
 
 func validCloseCode(code int) bool {

@@ -49,7 +49,15 @@ func (c *Conn) admit(id procedure.Identity) error {
 	if err := c.server.admission.enterUser(id.UserID); err != nil {
 		return err
 	}
-	c.update(func(st *state) { st.identity, st.userID = id, id.UserID })
+	late := false
+	c.update(func(st *state) {
+		if late = st.closed; !late {
+			st.identity, st.userID = id, id.UserID
+		}
+	})
+	if late { // nobody else would uncount it
+		c.server.admission.leaveUser(id.UserID)
+	}
 	return nil
 }
 
@@ -71,7 +79,8 @@ func (c *Conn) rejectLate(err error, code int) {
 
 // refusalCode is what a client that is not let in is closed with.
 func refusalCode(err error) int {
-	if procedure.AsError(err).Code == procedure.CodeTooManyRequests {
+	switch procedure.AsError(err).Code {
+	case procedure.CodeTooManyRequests, procedure.CodeServiceUnavailable:
 		return wire.ClosePolicy
 	}
 	return wire.CloseUnauthorized
@@ -110,8 +119,8 @@ func (c *Conn) readParams() (map[string]string, error) {
 }
 
 // meet reads the params of a client that announced them, and has it
-// authenticated. Ready is closed when the client is let in, or is not.
-func (c *Conn) meet(h *Handshake) (ready <-chan struct{}, err error) {
+// authenticated. Outcome waits for the answer: nil if the client is let in.
+func (c *Conn) meet(h *Handshake) (outcome func() error, err error) {
 	params, err := c.readParams()
 	if err != nil {
 		return nil, err
@@ -120,10 +129,13 @@ func (c *Conn) meet(h *Handshake) (ready <-chan struct{}, err error) {
 	c.update(func(st *state) { st.params, st.meeting = params, true })
 
 	done := make(chan struct{})
-	var once sync.Once
+	var (
+		once    sync.Once
+		refused error
+	)
 	settle := func(err error) {
 		once.Do(func() {
-			if err != nil {
+			if refused = err; err != nil {
 				c.rejectLate(err, refusalCode(err))
 			}
 			close(done)
@@ -144,7 +156,10 @@ func (c *Conn) meet(h *Handshake) (ready <-chan struct{}, err error) {
 		}
 		settle(err)
 	}()
-	return done, nil
+	return func() error {
+		<-done
+		return refused
+	}, nil
 }
 
 var errAuthenticate = errors.New("Authenticate did not return")

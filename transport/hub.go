@@ -30,6 +30,7 @@ type Hub struct {
 // An event is one name and who listens to it.
 type event struct {
 	kind      reflect.Type // of its items; nil before it is bound
+	validator *procedure.Validator
 	listeners map[*listener]struct{}
 	byConn    map[*Conn]map[*listener]struct{}
 }
@@ -79,7 +80,7 @@ func (h *Hub) Close(code int, reason string) error {
 
 // BindEvent is called by From of a procedure.Event. It panics if the name is
 // bound with another type.
-func (h *Hub) BindEvent(name string, t reflect.Type) {
+func (h *Hub) BindEvent(name string, t reflect.Type, v *procedure.Validator) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	e := h.eventLocked(name)
@@ -87,6 +88,19 @@ func (h *Hub) BindEvent(name string, t reflect.Type) {
 		panic(fmt.Sprintf("transport: event %q is bound with the types %v and %v", name, e.kind, t))
 	}
 	e.kind = t
+	if v != nil {
+		e.validator = v
+	}
+}
+
+// EventValidator returns what the event was bound with.
+func (h *Hub) EventValidator(name string) *procedure.Validator {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if e := h.events[name]; e != nil {
+		return e.validator
+	}
+	return nil
 }
 
 func (h *Hub) eventLocked(name string) *event {
@@ -113,8 +127,12 @@ func (h *Hub) ServeRPC(ctx context.Context, req *procedure.Request, reply proced
 	if err := l.connect(); err != nil {
 		return err
 	}
-	<-ctx.Done()
-	return ctx.Err()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case err := <-l.failed:
+		return err
+	}
 }
 
 func (h *Hub) attach(name string, l *listener) {

@@ -23,10 +23,11 @@ type listener struct {
 	items     []procedure.Message
 	dropped   uint64
 	ready     chan struct{} // holds a token while there are items
+	failed    chan error    // what ends the subscription: an item cannot be sent
 }
 
 func newListener(conn *Conn, reply procedure.Reply) *listener {
-	return &listener{conn: conn, reply: reply, ready: make(chan struct{}, 1)}
+	return &listener{conn: conn, reply: reply, ready: make(chan struct{}, 1), failed: make(chan error, 1)}
 }
 
 // push hands m on. It never waits.
@@ -34,7 +35,14 @@ func (l *listener) push(m procedure.Message) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.connected {
-		return l.reply(m)
+		err := l.reply(m)
+		if err != nil {
+			select {
+			case l.failed <- err:
+			default:
+			}
+		}
+		return err
 	}
 	if len(l.items) == maxBacklog {
 		l.items = l.items[1:]

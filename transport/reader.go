@@ -36,10 +36,10 @@ func (c *Conn) serve(h *Handshake) {
 // read reads until an error. A client that announced connection params may
 // send one message before it is let in; then it is not read on until it is.
 func (c *Conn) read(h *Handshake) error {
-	var ready <-chan struct{}
+	var outcome func() error
 	if announcesParams(h.Request) {
 		var err error
-		if ready, err = c.meet(h); err != nil {
+		if outcome, err = c.meet(h); err != nil {
 			return err
 		}
 	}
@@ -53,9 +53,11 @@ func (c *Conn) read(h *Handshake) error {
 		} else if kept {
 			continue
 		}
-		if ready != nil {
-			<-ready
-			ready = nil
+		if outcome != nil {
+			if err := outcome(); err != nil {
+				return err
+			}
+			outcome = nil
 		}
 		if err := c.receive(message, text); err != nil {
 			return err
@@ -80,6 +82,8 @@ func (c *Conn) receive(message []byte, text bool) error {
 		}
 	}()
 	switch {
+	case errors.Is(err, engine.ErrFlood):
+		return &violation{wire.ClosePolicy, err.Error()}
 	case errors.Is(err, engine.ErrBatch):
 		return c.refuseBatch(requests, err)
 	case err != nil:

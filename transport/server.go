@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"github.com/zapsocket/zapsocket/internal/engine"
 	"github.com/zapsocket/zapsocket/procedure"
 	"github.com/zapsocket/zapsocket/wire"
@@ -65,8 +63,10 @@ var errDraining = procedure.Errorf(procedure.CodeServiceUnavailable, "server is 
 // who is refused, 503 while the server shuts down.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	registerForDrain(r.Context(), s)
-	if !strings.EqualFold(strings.TrimSpace(r.Header.Get("Upgrade")), "websocket") {
-		websocket.Accept(w, r, nil) // answers that this is no WebSocket request
+	if !asksForWebSocket(r) {
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Upgrade", "websocket")
+		http.Error(w, "this is a WebSocket endpoint", http.StatusUpgradeRequired)
 		return
 	}
 	if s.isDraining() {
@@ -85,6 +85,22 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := s.upgrade(w, r, remote); err != nil {
 		s.admission.leave(remote.Addr())
 	}
+}
+
+// asksForWebSocket reports whether one of the protocols that the client would
+// like to speak is WebSocket.
+func asksForWebSocket(r *http.Request) bool { return hasToken(r.Header["Upgrade"], "websocket") }
+
+// hasToken reports whether a header of comma-separated tokens names one.
+func hasToken(values []string, token string) bool {
+	for _, v := range values {
+		for t := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(t), token) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // upgrade authenticates the client, if it does not announce params for that,
@@ -164,6 +180,7 @@ func (s *Server) ServeConn(ctx context.Context, conn wire.Conn, h *Handshake) er
 	c := s.newConn(context.WithoutCancel(ctx), own.Request, netip.AddrPort{}, isOurs(own.Request))
 	l := newConnLink(context.WithoutCancel(ctx), conn, &s.limits)
 	l.queue = c.attach(l, l)
+	defer context.AfterFunc(ctx, func() { c.breakOff(wire.CloseGoingAway, "context has ended") })()
 	if err := s.admission.enter(netip.Addr{}); err != nil {
 		return c.turnAway(err)
 	}
@@ -178,7 +195,6 @@ func (s *Server) ServeConn(ctx context.Context, conn wire.Conn, h *Handshake) er
 		}
 	}
 	s.enter(c)
-	defer context.AfterFunc(ctx, func() { c.breakOff(wire.CloseGoingAway, "context has ended") })()
 	c.serve(&own)
 	return nil
 }
@@ -186,17 +202,7 @@ func (s *Server) ServeConn(ctx context.Context, conn wire.Conn, h *Handshake) er
 // isOurs reports whether the client speaks more than tRPC: it offers our
 // subprotocol, or is in this process and has sent no request at all.
 func isOurs(r *http.Request) bool {
-	if r == nil {
-		return true
-	}
-	for _, offered := range r.Header.Values("Sec-WebSocket-Protocol") {
-		for name := range strings.SplitSeq(offered, ",") {
-			if strings.EqualFold(strings.TrimSpace(name), subprotocol) {
-				return true
-			}
-		}
-	}
-	return false
+	return r == nil || hasToken(r.Header.Values("Sec-WebSocket-Protocol"), subprotocol)
 }
 
 // turnAway tells a client that was never let in why, and returns err.

@@ -180,6 +180,7 @@ func (s *subscription) finish(err error) {
 		// Freeing the id and queueing stopped are one step for whoever
 		// subscribes under the same id.
 		delete(st.subs, s.key)
+		s.stream.Stop()
 		if s.stopped || s.started.Load() {
 			s.c.queue.Put(engine.AppendStopped(nil, s.id, s.jsonrpc))
 		}

@@ -140,7 +140,7 @@ func (l Limits) withDefaults() Limits {
 	always(&l.StreamItems, 256)
 	always(&l.StreamBytes, 1<<20)
 
-	set(&l.MessageBytes, l.Message+l.Message/8+16<<10, math.MaxInt64)
+	set(&l.MessageBytes, overhead(l.Message), math.MaxInt64)
 	set(&l.Input, 1<<20+64<<10, math.MaxInt)
 	set(&l.Reply, 16<<20, math.MaxInt)
 	set(&l.Params, 16<<10, math.MaxInt)
@@ -167,6 +167,14 @@ func (l Limits) withDefaults() Limits {
 	set(&l.HandshakeRate, 50, math.MaxFloat64)
 	set(&l.HandshakeBurst, 200, math.MaxInt)
 	return l
+}
+
+// overhead is what a message of n bytes may take on the wire.
+func overhead(n int64) int64 {
+	if more := n/8 + 16<<10; n <= math.MaxInt64-more {
+		return n + more
+	}
+	return math.MaxInt64
 }
 
 type number interface {

@@ -69,8 +69,16 @@ type Scanner struct {
 	Extended bool // the peer is one of ours: cancel, timeoutMs and meta count
 }
 
-// ErrBatch is Scan's error for an array with more elements than MaxBatch.
-var ErrBatch = errors.New("Batch call exceeds maximum size")
+// ErrBatch is Scan's error for an array with more elements than MaxBatch, and
+// ErrFlood for one with so many more that they are not even counted.
+var (
+	ErrBatch = errors.New("Batch call exceeds maximum size")
+	ErrFlood = errors.New("batch is a flood")
+)
+
+// maxExcess is how many elements beyond MaxBatch are told that there are too
+// many.
+const maxExcess = 1024
 
 // A Malformed error says what in a message is not a request.
 type Malformed struct{ Reason string }
@@ -82,9 +90,9 @@ func malformed(format string, args ...any) error {
 }
 
 // Scan appends the requests of message, an object or an array of them, to
-// dst. Its error is a *Malformed, of which nothing may run, or ErrBatch, for
-// which the requests are returned so that each can be told. Message must be
-// UTF-8.
+// dst. Its error is a *Malformed or ErrFlood, of which nothing may run, or
+// ErrBatch, for which the requests are returned so that each can be told.
+// Message must be UTF-8.
 func (s *Scanner) Scan(dst []Request, message []byte) ([]Request, error) {
 	i := skipSpace(message, 0)
 	if i == len(message) {
@@ -134,9 +142,14 @@ func (s *Scanner) scanArray(dst []Request, b []byte, i int) (_ []Request, end in
 			}
 			bad = malformed("it is not an object")
 		}
-		if bad != nil && err == nil {
-			err = fmt.Errorf("%w (element %d)", bad, n)
-			err = &Malformed{err.Error()}
+		if bad != nil && (err == nil || err == ErrFlood) {
+			err = &Malformed{fmt.Sprintf("%v (element %d)", bad, n)}
+		}
+		if len(dst) > s.MaxBatch+maxExcess && err == nil {
+			err = ErrFlood
+		}
+		if err != nil {
+			dst = dst[:0] // nothing of it is going to run
 		}
 		i = skipSpace(b, i)
 		switch {

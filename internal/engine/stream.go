@@ -27,8 +27,8 @@ type Stream struct {
 	policy  procedure.Overflow
 	ring    []item // the next at head, n in all
 	head, n int
-	bytes   int // of the payloads held
-	dropped uint64
+	bytes   int    // of the payloads held
+	dropped uint64 // since the last item that was let in
 	stopped bool
 	queued  bool // in q.ready
 	next    *Stream
@@ -82,7 +82,8 @@ func (s *Stream) Send(id string, payload []byte, dropped uint64, owned bool) err
 		}
 		return err
 	}
-	it := item{id: id, payload: payload, dropped: dropped}
+	it := item{id: id, payload: payload, dropped: dropped + s.dropped}
+	s.dropped = 0
 	if s.n == 0 && q.roomLocked() && q.ready.empty() {
 		s.frameLocked(&it)
 		q.scheduleLocked()
@@ -99,6 +100,16 @@ func (s *Stream) Send(id string, payload []byte, dropped uint64, owned bool) err
 	return nil
 }
 
+// missLocked counts n items dropped from the front: the next to go tells of
+// them.
+func (s *Stream) missLocked(n uint64) {
+	if s.n > 0 {
+		s.ring[s.head].dropped += n
+		return
+	}
+	s.dropped += n
+}
+
 // errDropped says that the item at hand is the one to drop.
 var errDropped = errors.New("dropped")
 
@@ -113,7 +124,7 @@ func (s *Stream) admitLocked(size int) error {
 		}
 		switch s.policy {
 		case procedure.OverflowDropOldest, procedure.OverflowLatest:
-			s.dropped += 1 + s.dropLocked().dropped
+			s.missLocked(1 + s.dropLocked().dropped)
 		case procedure.OverflowDropNewest:
 			return errDropped
 		case procedure.OverflowDisconnect:
@@ -172,8 +183,6 @@ func (s *Stream) moveLocked() {
 
 // frameLocked writes an item into the queue.
 func (s *Stream) frameLocked(it *item) {
-	it.dropped += s.dropped
-	s.dropped = 0
 	var scratch [128]byte
 	s.q.frame(appendItemHead(scratch[:0], s.prefix, it), it.payload, []byte(itemTail(it)))
 }
