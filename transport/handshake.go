@@ -162,4 +162,4 @@ func (c *Conn) meet(h *Handshake) (outcome func() error, err error) {
 	}, nil
 }
 
-var errAuthenticate = errors.New("Authenticate did not return")
+var errAuthenticate = errors.New("the option Authenticate did not return")

@@ -73,8 +73,9 @@ type Handshake struct {
 
 // Refuse makes err, returned by Authenticate, refuse the connection. Before
 // the upgrade the client gets the HTTP status of its code if that is 401, 403,
-// 429 or 503, 503 for what is the server's own failure, and 403 otherwise; after the upgrade it gets err with the id
-// null, and the connection is closed with code 4401.
+// 429 or 503, 503 for what is the server's own failure, and 403 otherwise;
+// after the upgrade it gets err with the id null, and the connection is closed
+// with code 4401.
 func Refuse(err error) error { return &refusal{err} }
 
 type refusal struct{ err error }

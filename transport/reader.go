@@ -85,7 +85,7 @@ func (c *Conn) receive(message []byte, text bool) error {
 	case errors.Is(err, engine.ErrFlood):
 		return &violation{wire.ClosePolicy, err.Error()}
 	case errors.Is(err, engine.ErrBatch):
-		return c.refuseBatch(requests, err)
+		return c.refuseBatch(requests)
 	case err != nil:
 		return c.refuse(nil, false, nil, procedure.Errorf(procedure.CodeParseError, "%s", err.Error()))
 	}
@@ -170,8 +170,8 @@ func (c *Conn) refuse(id engine.ID, jsonrpc bool, path []byte, err error) error 
 }
 
 // refuseBatch answers the elements of an array that is too long.
-func (c *Conn) refuseBatch(requests []engine.Request, cause error) error {
-	err := procedure.Errorf(procedure.CodeBadRequest, "%s", cause.Error())
+func (c *Conn) refuseBatch(requests []engine.Request) error {
+	err := procedure.Errorf(procedure.CodeBadRequest, "Batch call exceeds maximum size") // tRPC's words
 	told := false
 	for _, r := range requests {
 		if r.ID == nil || r.Method == engine.MethodStop || r.Method == engine.MethodCancel {

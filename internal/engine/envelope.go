@@ -72,7 +72,7 @@ type Scanner struct {
 // ErrBatch is Scan's error for an array with more elements than MaxBatch, and
 // ErrFlood for one with so many more that they are not even counted.
 var (
-	ErrBatch = errors.New("Batch call exceeds maximum size")
+	ErrBatch = errors.New("batch exceeds the maximum size")
 	ErrFlood = errors.New("batch is a flood")
 )
 
