@@ -139,6 +139,8 @@ func TestTheLastControlFrameIsTheLast(t *testing.T) {
 	bubble(t, func(t *testing.T, s *sink) {
 		q := newQueue(s)
 		s.close()
+		require.NoError(t, q.Send([]byte("first"))) // the writer takes this one
+		synctest.Wait()
 		fill(t, q)
 		require.NoError(t, q.Direct([]byte(filler)))
 		waiting := make(chan error, 1)
