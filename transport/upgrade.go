@@ -37,18 +37,31 @@ func (s *socket) upgrade(w http.ResponseWriter, r *http.Request) (extended bool,
 }
 
 // A hijacker gives the library the socket, and small buffers, in place of what
-// net/http has.
+// net/http has. It writes the answer to the upgrade itself, once it has the
+// connection: middleware that compresses holds a status back until a body
+// comes, and none does; and a connection that is not to be had can still be
+// answered with an error.
 type hijacker struct {
 	http.ResponseWriter
 	socket *socket
 }
 
+// WriteHeader leaves the upgrade to Hijack, which comes next.
+func (h *hijacker) WriteHeader(status int) {
+	if status != http.StatusSwitchingProtocols {
+		h.ResponseWriter.WriteHeader(status)
+	}
+}
+
 func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, brw, err := http.NewResponseController(h.ResponseWriter).Hijack()
 	if err != nil {
+		for name := range upgradeHeader {
+			h.Header().Del(name)
+		}
 		return nil, nil, err
 	}
-	if err := brw.Flush(); err != nil { // the answer to the upgrade
+	if err := writeUpgrade(brw.Writer, h.Header()); err != nil {
 		conn.Close()
 		return nil, nil, err
 	}
@@ -57,21 +70,21 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return h.socket, bufio.NewReadWriter(bufio.NewReaderSize(h.socket, readBuffer), bufio.NewWriterSize(h.socket, controlBuffer)), nil
 }
 
+// upgradeHeader are the fields that belong to an upgrade, bodyHeader those that
+// middleware sets for a body.
+var (
+	upgradeHeader = map[string]bool{"Connection": true, "Upgrade": true, "Sec-Websocket-Accept": true, "Sec-Websocket-Protocol": true}
+	bodyHeader    = map[string]bool{"Content-Encoding": true, "Content-Length": true, "Content-Type": true, "Transfer-Encoding": true, "Trailer": true}
+)
+
+// writeUpgrade answers with 101 (RFC 6455, section 4.2.2) and what the library
+// and middleware have put into the header.
+func writeUpgrade(w *bufio.Writer, header http.Header) error {
+	w.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
+	header.WriteSubset(w, bodyHeader)
+	w.WriteString("\r\n")
+	return w.Flush() // tells the first error of all
+}
+
 // Unwrap is for http.ResponseController.
 func (h *hijacker) Unwrap() http.ResponseWriter { return h.ResponseWriter }
-
-// WriteHeaderNow has gin write the status it was only told of, below whatever
-// wraps it.
-func (h *hijacker) WriteHeaderNow() {
-	for w := h.ResponseWriter; w != nil; {
-		if g, ok := w.(interface{ WriteHeaderNow() }); ok {
-			g.WriteHeaderNow()
-			return
-		}
-		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			return
-		}
-		w = u.Unwrap()
-	}
-}
