@@ -192,12 +192,20 @@ func TestPeerThatDoesNotReadIsHeard(t *testing.T) {
 	c := dialRaw(t, serveHTTP(t, server), "/", "Sec-WebSocket-Protocol: zapsocket.v1")
 	c.text(query(1, "asking", "null"), subscribe(2, "waiting", "null"), subscribe(3, "firehose", "null"))
 	<-blocked
-	c.text(stop(2))
-	require.Equal(t, "waiting", <-ended)
-	c.text(`{"id":1,"method":"cancel"}`)
-	require.Equal(t, "asking", <-ended)
-	require.NoError(t, c.conn.Close())
-	require.Equal(t, "firehose", <-ended)
+	c.text(each(700, func(int) string { return "x" })...) // the answers fill the queue, and go on beyond its mark
+	for _, step := range []struct {
+		what, ends string
+		do         func()
+	}{
+		{"stop", "waiting", func() { c.text(stop(2)) }},
+		{"cancel", "asking", func() { c.text(`{"id":1,"method":"cancel"}`) }},
+		{"FIN", "firehose", func() { require.NoError(t, c.conn.Close()) }},
+	} {
+		begun := time.Now()
+		step.do()
+		require.Equal(t, step.ends, <-ended)
+		t.Logf("the %s acted after %v", step.what, time.Since(begun))
+	}
 	require.NoError(t, server.Shutdown(t.Context()))
 }
 

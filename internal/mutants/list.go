@@ -112,7 +112,7 @@ var mutants = []mutant{
 		file: "transport/reader.go",
 		old:  "err := c.queue.Direct(message)",
 		new:  "err := c.queue.Send(message)",
-		test: "TestPeerThatDoesNotReadIsBounded",
+		test: "TestPeerThatDoesNotReadIsHeard",
 	},
 	{
 		name: "answers do not wait for room",
@@ -181,7 +181,7 @@ var mutants = []mutant{
 		name: "a cancelled call gives its slot away",
 		file: "transport/call.go",
 		old:  "k.cancelled.Store(true)\n",
-		new:  "k.cancelled.Store(true)\n\tc.update(func(st *state) { st.running-- })\n\tdefer c.update(func(st *state) { st.running++ })\n",
+		new:  "k.cancelled.Store(true)\n\tc.update(func(st *state) { st.running-- })\n",
 		test: "TestCancelledHandlerKeepsItsSlot",
 	},
 }

@@ -32,7 +32,7 @@ type mutant struct {
 }
 
 // testTimeout ends a test that a mutant makes wait for ever.
-const testTimeout = 40 * time.Second
+const testTimeout = 20 * time.Second
 
 func main() {
 	run := flag.String("run", "", "only the mutants whose names match the `regexp`")
