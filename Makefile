@@ -20,10 +20,10 @@ each = for module in $(MODULES); do \
 	( cd "$$module"; [[ -z $$(go list ./... 2>/dev/null) ]] || { echo "--- $$module"; $(1); } ) || exit 1; \
 	done
 
-.PHONY: test fmt vet staticcheck imports tidy race examples fuzz js
+.PHONY: test fmt vet staticcheck imports tidy race mutants examples fuzz js
 
 # Everything.
-test: fmt vet staticcheck tidy imports race examples js fuzz
+test: fmt vet staticcheck tidy imports race mutants examples js fuzz
 	@echo "=== all steps have passed"
 
 # Every file is formatted.
@@ -60,6 +60,11 @@ tidy:
 race:
 	@echo "=== race: go test -race ./..."
 	@$(call each,go test -race -timeout $(TIMEOUT) ./...)
+
+# The tests notice when the code is broken.
+mutants:
+	@echo "=== mutants: go run ./internal/mutants"
+	@go run ./internal/mutants
 
 # The examples build, and the first one that people run says something.
 examples:

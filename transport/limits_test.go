@@ -235,6 +235,7 @@ func TestPeerThatDoesNotReadIsBounded(t *testing.T) {
 		p.read()
 		<-p.done
 		require.Equal(t, wire.ClosePolicy, p.closed.Code)
+		require.Contains(t, p.closed.Reason, "does not read what it causes", "and the reader has not waited until it stalled")
 	})
 }
 

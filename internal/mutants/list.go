@@ -112,7 +112,7 @@ var mutants = []mutant{
 		file: "transport/reader.go",
 		old:  "err := c.queue.Direct(message)",
 		new:  "err := c.queue.Send(message)",
-		test: "TestPeerThatDoesNotReadIsHeard",
+		test: "TestPeerThatDoesNotReadIsBounded",
 	},
 	{
 		name: "answers do not wait for room",
