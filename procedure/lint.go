@@ -10,8 +10,9 @@ import (
 
 // Lint returns what in p's types is legal but rarely meant, each with its
 // place and remedy: structs in a slice or map that validation does not reach,
-// members that hide each other, required or omitempty on a number or bool,
-// integers that JavaScript cannot hold.
+// embedded structs that cannot be decoded, members that hide each other,
+// required or omitempty on a number or bool, integers that JavaScript cannot
+// hold.
 func (p Procedure) Lint() []error {
 	var found []error
 	for _, side := range []struct {
@@ -40,6 +41,9 @@ func lintField(f reflect.StructField, report func(format string, args ...any)) {
 	rules := strings.Split(f.Tag.Get("validate"), ",")
 	if holdsTagged(f.Type) && !slices.Contains(rules, "dive") {
 		report("the validate tags inside %v are not checked; add dive to the field's validate tag", f.Type)
+	}
+	if f.Anonymous && !f.IsExported() && f.Type.Kind() == reflect.Pointer {
+		report("JSON cannot set an embedded pointer to a struct that is not exported; embed the struct itself or export it")
 	}
 	switch f.Type.Kind() {
 	case reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,

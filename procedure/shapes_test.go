@@ -12,10 +12,11 @@ import (
 	"github.com/zapsocket/zapsocket/procedure"
 )
 
-type nested struct {
+// Nested is exported: JSON cannot set an embedded pointer to a struct that is not.
+type Nested struct {
 	Name  string          `json:"name"`
 	Inner struct{ X int } `json:"inner"`
-	Next  *nested         `json:"next,omitzero"`
+	Next  *Nested         `json:"next,omitzero"`
 }
 
 type base struct {
@@ -24,7 +25,7 @@ type base struct {
 
 type embedding struct {
 	base
-	*nested
+	*Nested
 	Extra map[string][]int `json:"extra"`
 }
 
@@ -69,9 +70,9 @@ func TestShapes(t *testing.T) {
 	roundTrip(t, []byte("abc"), `"YWJj"`)
 	roundTrip(t, map[string]int{"a": 1}, `{"a":1}`)
 	roundTrip(t, map[int]string{1: "a"}, `{"1":"a"}`)
-	roundTrip(t, []*nested{{Name: "a"}, nil}, `[{"name":"a","inner":{"X":0}},null]`)
-	roundTrip(t, nested{Name: "a", Next: &nested{Name: "b"}}, `{"name":"a","inner":{"X":0},"next":{"name":"b","inner":{"X":0}}}`)
-	roundTrip(t, embedding{base{1}, &nested{Name: "n"}, map[string][]int{"k": {1}}}, `{"id":1,"name":"n","inner":{"X":0},"extra":{"k":[1]}}`)
+	roundTrip(t, []*Nested{{Name: "a"}, nil}, `[{"name":"a","inner":{"X":0}},null]`)
+	roundTrip(t, Nested{Name: "a", Next: &Nested{Name: "b"}}, `{"name":"a","inner":{"X":0},"next":{"name":"b","inner":{"X":0}}}`)
+	roundTrip(t, embedding{base{1}, &Nested{Name: "n"}, map[string][]int{"k": {1}}}, `{"id":1,"name":"n","inner":{"X":0},"extra":{"k":[1]}}`)
 	roundTrip(t, page[base]{Items: []base{{1}, {2}}, Total: 2}, `{"items":[{"id":1},{"id":2}],"total":2}`)
 	roundTrip(t, when, `"2026-11-24T13:57:09.5Z"`)
 	roundTrip(t, 90*time.Second, `"1m30s"`)

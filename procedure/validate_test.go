@@ -192,9 +192,8 @@ func TestCheckFindsBugs(t *testing.T) {
 	type misapplied struct {
 		A bool `json:"a" validate:"min=2"`
 	}
-	type twice struct {
-		A int `json:"x"`
-		B int `json:"x"`
+	type inlined struct {
+		A int `json:",embed"`
 	}
 	for want, p := range map[string]procedure.Procedure{
 		"was not made by Func":          {Name: "q"},
@@ -202,8 +201,8 @@ func TestCheckFindsBugs(t *testing.T) {
 		"Undefined validation function": echoes[unknownTag](),
 		"Bad field type bool":           echoes[misapplied](),
 		"type chan int has no encoding": echoes[chan int](),
-		"input[].C: type func()":        echoes[[]struct{ C func() }](),
-		"conflict":                      echoes[twice](),
+		"input [].C: type func()":       echoes[[]struct{ C func() }](),
+		"embed":                         echoes[inlined](),
 		"input a[]: type complex128": echoes[struct {
 			A []complex128 `json:"a"`
 		}](),
