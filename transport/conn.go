@@ -8,11 +8,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
 	"github.com/zapsocket/zapsocket/internal/engine"
+	"github.com/zapsocket/zapsocket/internal/link"
 	"github.com/zapsocket/zapsocket/procedure"
 	"github.com/zapsocket/zapsocket/wire"
 )
@@ -23,7 +23,7 @@ import (
 type Conn struct {
 	id     string
 	server *Server
-	link   link
+	link   link.Link
 	queue  *engine.Queue
 	limits *wire.Limits
 	ctx    context.Context // of every call; ends with the connection
@@ -77,27 +77,8 @@ func (s *Server) newConn(ctx context.Context, r *http.Request, remote netip.Addr
 	return c
 }
 
-// attach gives the connection its link and the queue before it.
-func (c *Conn) attach(l link, to engine.Sink) *engine.Queue {
-	c.link = l
-	c.queue = engine.NewQueue(engine.QueueConfig{
-		Sink:        to,
-		Mark:        c.limits.Queue,
-		StreamItems: c.limits.StreamItems,
-		StreamBytes: c.limits.StreamBytes,
-		OnError:     c.writeFailed,
-	})
-	return c.queue
-}
-
-// writeFailed ends a connection that cannot be written to.
-func (c *Conn) writeFailed(err error) {
-	if errors.Is(err, errStalled) {
-		c.breakOff(wire.ClosePolicy, err.Error())
-		return
-	}
-	c.link.cut()
-}
+// over gives the connection its link.
+func (c *Conn) over(l link.Link) { c.link, c.queue = l, l.Queue() }
 
 // ID returns the connection's UUID, of version 7.
 func (c *Conn) ID() string { return c.id }
@@ -158,41 +139,18 @@ func (c *Conn) EventValidator(name string) *procedure.Validator {
 // RFC 6455, section 7.4, or from 3000 to 4999; a reason beyond 123 bytes is
 // cut.
 func (c *Conn) Close(code int, reason string) error {
-	if !validCloseCode(code) {
+	if !link.ValidCloseCode(code) {
 		return errors.New("transport: close code is not one that may be sent")
 	}
-	c.link.close(code, clipReason(reason), false)
+	c.link.Close(code, link.ClipReason(reason), false)
 	return nil
 }
 
 // breakOff is Close towards a peer that broke a rule: nothing more of it is
 // read.
 func (c *Conn) breakOff(code int, reason string) {
-	c.link.close(code, clipReason(reason), true)
+	c.link.Close(code, link.ClipReason(reason), true)
 	c.cancel()
-}
-
-func validCloseCode(code int) bool {
-	switch {
-	case code >= 3000 && code <= 4999:
-		return true
-	case code < 1000 || code > 1014:
-		return false
-	}
-	return code != 1004 && code != wire.CloseNoStatus && code != wire.CloseAbnormal
-}
-
-// clipReason cuts s to what a close frame holds, between characters.
-func clipReason(s string) string {
-	const most = 123
-	if len(s) > most {
-		for s = s[:most]; len(s) > 0; s = s[:len(s)-1] {
-			if r, size := utf8.DecodeLastRuneInString(s); r != utf8.RuneError || size != 1 {
-				break
-			}
-		}
-	}
-	return s
 }
 
 // stop ends calls and streams when the reader has ended.
@@ -221,7 +179,7 @@ func (c *Conn) beat(first time.Duration) (stop func()) {
 	started := make(chan struct{})
 	h.timer = time.AfterFunc(first, func() {
 		<-started
-		idle := c.link.idle()
+		idle := c.link.Idle()
 		switch {
 		case idle < c.limits.ProbeAfter:
 			h.probing.Store(false)
@@ -231,7 +189,7 @@ func (c *Conn) beat(first time.Duration) (stop func()) {
 		case h.probing.Swap(true):
 			h.timer.Reset(c.limits.ProbeAfter + c.limits.ProbeTimeout - idle)
 		default:
-			if err := c.link.probe(); err != nil && !errors.Is(err, engine.ErrOverflow) {
+			if err := c.link.Probe(); err != nil && !errors.Is(err, engine.ErrOverflow) {
 				return // the connection is ending
 			}
 			h.timer.Reset(c.limits.ProbeTimeout)

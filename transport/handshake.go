@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/zapsocket/zapsocket/internal/engine"
+	"github.com/zapsocket/zapsocket/internal/link"
 	"github.com/zapsocket/zapsocket/procedure"
 	"github.com/zapsocket/zapsocket/wire"
 )
@@ -66,14 +67,14 @@ func (c *Conn) admit(id procedure.Identity) error {
 func (c *Conn) reject(err error, code int) error {
 	frame, e := c.errorFrame(nil, false, nil, err)
 	c.queue.Direct(frame) // of an empty queue
-	return &violation{code, e.Message}
+	return &link.Violation{Code: code, Reason: e.Message}
 }
 
 // rejectLate is reject for others than the reader.
 func (c *Conn) rejectLate(err error, code int) {
-	var v *violation
+	var v *link.Violation
 	if errors.As(c.reject(err, code), &v) {
-		c.breakOff(v.code, v.reason)
+		c.breakOff(v.Code, v.Reason)
 	}
 }
 
@@ -93,7 +94,7 @@ func (c *Conn) readParams() (map[string]string, error) {
 	})
 	defer timer.Stop()
 	for {
-		message, text, err := c.link.next()
+		message, text, err := c.link.Next()
 		if err != nil {
 			return nil, err
 		}
@@ -108,7 +109,7 @@ func (c *Conn) readParams() (map[string]string, error) {
 		case !text:
 			return nil, c.reject(procedure.Errorf(procedure.CodeParseError, "Malformed TRPCConnectionParamsMessage"), wire.CloseUnauthorized)
 		case !utf8.Valid(message):
-			return nil, &violation{wire.CloseInvalidUTF8, "message is not UTF-8"}
+			return nil, &link.Violation{Code: wire.CloseInvalidUTF8, Reason: "message is not UTF-8"}
 		}
 		params, err := engine.ScanParams(message)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/zapsocket/zapsocket/internal/engine"
+	"github.com/zapsocket/zapsocket/internal/link"
 	"github.com/zapsocket/zapsocket/procedure"
 	"github.com/zapsocket/zapsocket/wire"
 )
@@ -21,13 +22,13 @@ func (c *Conn) serve(h *Handshake) {
 	}
 	err := c.read(h)
 	stopBeating()
-	var v *violation
+	var v *link.Violation
 	if errors.As(err, &v) {
-		c.breakOff(v.code, v.reason)
+		c.breakOff(v.Code, v.Reason)
 	}
 	c.stop()
-	c.link.end()
-	<-c.link.gone()
+	c.link.End()
+	<-c.link.Gone()
 	c.update(func(st *state) { st.gone = true })
 	<-c.done
 	c.server.forget(c)
@@ -44,7 +45,7 @@ func (c *Conn) read(h *Handshake) error {
 		}
 	}
 	for {
-		message, text, err := c.link.next()
+		message, text, err := c.link.Next()
 		if err != nil {
 			return err
 		}
@@ -71,7 +72,7 @@ func (c *Conn) receive(message []byte, text bool) error {
 		return c.refuse(nil, false, nil, procedure.Errorf(procedure.CodeParseError, "Invalid message: it is binary"))
 	}
 	if !utf8.Valid(message) {
-		return &violation{wire.CloseInvalidUTF8, "message is not UTF-8"}
+		return &link.Violation{Code: wire.CloseInvalidUTF8, Reason: "message is not UTF-8"}
 	}
 	requests, err := c.scanner.Scan(c.requests[:0], message)
 	defer func() {
@@ -83,7 +84,7 @@ func (c *Conn) receive(message []byte, text bool) error {
 	}()
 	switch {
 	case errors.Is(err, engine.ErrFlood):
-		return &violation{wire.ClosePolicy, err.Error()}
+		return &link.Violation{Code: wire.ClosePolicy, Reason: err.Error()}
 	case errors.Is(err, engine.ErrBatch):
 		return c.refuseBatch(requests)
 	case err != nil:
@@ -107,7 +108,7 @@ func (c *Conn) keepAlive(message []byte, text bool) (kept bool, err error) {
 		return true, nil
 	case engine.Ping:
 		if !c.budgets.ping() {
-			return true, &violation{wire.ClosePolicy, "too many PINGs"}
+			return true, &link.Violation{Code: wire.ClosePolicy, Reason: "too many PINGs"}
 		}
 		return true, c.direct([]byte(engine.Pong))
 	}
@@ -193,7 +194,7 @@ func (c *Conn) refuseBatch(requests []engine.Request) error {
 func (c *Conn) direct(message []byte) error {
 	err := c.queue.Direct(message)
 	if errors.Is(err, engine.ErrOverflow) {
-		return &violation{wire.ClosePolicy, err.Error()}
+		return &link.Violation{Code: wire.ClosePolicy, Reason: err.Error()}
 	}
 	return nil // if the queue has ended, the next read tells why
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/zapsocket/zapsocket/internal/engine"
+	"github.com/zapsocket/zapsocket/internal/link"
 	"github.com/zapsocket/zapsocket/procedure"
 	"github.com/zapsocket/zapsocket/wire"
 )
@@ -118,17 +119,14 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, remote netip.Ad
 			return err
 		}
 	}
-	socket := newSocket(&s.limits)
-	c := s.newConn(context.WithoutCancel(r.Context()), r, remote, false)
-	c.state.identity, c.state.userID = id, id.UserID
-	socket.queue = c.attach(socket, sink{socket})
-	extended, err := socket.upgrade(w, r)
+	socket, extended, err := link.Upgrade(w, r, &s.limits)
 	if err != nil {
 		s.admission.leaveUser(id.UserID)
-		c.cancel()
 		return err
 	}
-	c.extended, c.scanner.Extended = extended, extended
+	c := s.newConn(context.WithoutCancel(r.Context()), r, remote, extended)
+	c.state.identity, c.state.userID = id, id.UserID
+	c.over(socket)
 	s.enter(c)
 	go c.serve(h) // ends with the connection, and the handlers of its calls
 	return nil
@@ -178,8 +176,7 @@ func (s *Server) ServeConn(ctx context.Context, conn wire.Conn, h *Handshake) er
 	}
 	own := *h
 	c := s.newConn(context.WithoutCancel(ctx), own.Request, netip.AddrPort{}, isOurs(own.Request))
-	l := newConnLink(context.WithoutCancel(ctx), conn, &s.limits)
-	l.queue = c.attach(l, l)
+	c.over(link.Over(context.WithoutCancel(ctx), conn, &s.limits))
 	defer context.AfterFunc(ctx, func() { c.breakOff(wire.CloseGoingAway, "context has ended") })()
 	if err := s.admission.enter(netip.Addr{}); err != nil {
 		return c.turnAway(err)
@@ -202,14 +199,14 @@ func (s *Server) ServeConn(ctx context.Context, conn wire.Conn, h *Handshake) er
 // isOurs reports whether the client speaks more than tRPC: it offers our
 // subprotocol, or is in this process and has sent no request at all.
 func isOurs(r *http.Request) bool {
-	return r == nil || hasToken(r.Header.Values("Sec-WebSocket-Protocol"), subprotocol)
+	return r == nil || hasToken(r.Header.Values("Sec-WebSocket-Protocol"), link.Subprotocol)
 }
 
 // turnAway tells a client that was never let in why, and returns err.
 func (c *Conn) turnAway(err error) error {
 	c.rejectLate(err, refusalCode(err))
-	c.link.end()
-	<-c.link.gone()
+	c.link.End()
+	<-c.link.Gone()
 	c.cancel()
 	return err
 }
@@ -293,7 +290,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		c.Close(wire.CloseGoingAway, "server is shutting down")
 		c.cancel()
 	}
-	timeout := time.NewTimer(closeWait)
+	timeout := time.NewTimer(link.CloseWait)
 	defer timeout.Stop()
 	select {
 	case <-empty:

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/zapsocket/zapsocket/internal/engine"
+	"github.com/zapsocket/zapsocket/internal/link"
 	"github.com/zapsocket/zapsocket/procedure"
 	"github.com/zapsocket/zapsocket/wire"
 )
@@ -30,7 +31,7 @@ type subscription struct {
 }
 
 var (
-	errChurn     = &violation{wire.ClosePolicy, "too much subscribing and stopping"}
+	errChurn     = &link.Violation{Code: wire.ClosePolicy, Reason: "too much subscribing and stopping"}
 	errSubscribe = procedure.Errorf(procedure.CodeTooManyRequests, "too many subscriptions in too short a time")
 	errTooMany   = procedure.Errorf(procedure.CodeTooManyRequests, "too many subscriptions on this connection")
 )
@@ -196,7 +197,7 @@ func (s *subscription) isStopped() bool {
 // logLate logs an error that nobody waits for any more, unless it only says
 // that.
 func (c *Conn) logLate(path string, err error) {
-	if errors.Is(err, context.Canceled) || errors.Is(err, engine.ErrStopped) || errors.Is(err, errGone) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, engine.ErrStopped) || errors.Is(err, link.ErrGone) {
 		return
 	}
 	if e, fresh := procedure.Outgoing(err); fresh {

@@ -12,6 +12,9 @@ type Sink interface {
 	// AppendHeader appends what goes before a message of n bytes.
 	AppendHeader(dst []byte, n int) []byte
 
+	// Seal is called with each frame once it is whole, header included.
+	Seal(frame []byte)
+
 	// TryWrite writes what can be written without waiting and returns how
 	// much that was: 0 if it cannot tell.
 	TryWrite(p []byte) (int, error)
@@ -79,10 +82,12 @@ func (q *Queue) frame(parts ...[]byte) {
 		n += len(p)
 	}
 	q.need()
+	start := len(q.buf)
 	q.buf = q.sink.AppendHeader(q.buf, n)
 	for _, p := range parts {
 		q.buf = append(q.buf, p...)
 	}
+	q.sink.Seal(q.buf[start:])
 }
 
 // need makes sure there is a buffer.
