@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -164,37 +162,4 @@ func (c *Conn) stop() {
 	})
 	c.cancel()
 	c.server.leave(c)
-}
-
-// A heartbeat probes a peer that has been silent.
-type heartbeat struct {
-	timer   *time.Timer
-	probing atomic.Bool
-}
-
-// beat watches over the connection until it is done. First is the delay of the
-// first look.
-func (c *Conn) beat(first time.Duration) (stop func()) {
-	h := new(heartbeat)
-	started := make(chan struct{})
-	h.timer = time.AfterFunc(first, func() {
-		<-started
-		idle := c.link.Idle()
-		switch {
-		case idle < c.limits.ProbeAfter:
-			h.probing.Store(false)
-			h.timer.Reset(c.limits.ProbeAfter - idle)
-		case h.probing.Load() && idle >= c.limits.ProbeAfter+c.limits.ProbeTimeout:
-			c.breakOff(wire.ClosePolicy, "no sign of life")
-		case h.probing.Swap(true):
-			h.timer.Reset(c.limits.ProbeAfter + c.limits.ProbeTimeout - idle)
-		default:
-			if err := c.link.Probe(); err != nil && !errors.Is(err, engine.ErrOverflow) {
-				return // the connection is ending
-			}
-			h.timer.Reset(c.limits.ProbeTimeout)
-		}
-	})
-	close(started)
-	return func() { h.timer.Stop() }
 }

@@ -3,7 +3,6 @@ package transport
 import (
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"unicode/utf8"
 
 	"github.com/zapsocket/zapsocket/internal/engine"
@@ -15,13 +14,9 @@ import (
 // serve reads the connection until it ends. It never waits for a handler, nor
 // for what is to be written.
 func (c *Conn) serve(h *Handshake) {
-	stopBeating := func() {}
-	if c.limits.ProbeAfter > 0 {
-		half := c.limits.ProbeAfter / 2 // at random, so that a restart's clients are not probed together
-		stopBeating = c.beat(half + rand.N(half+1))
-	}
+	stopWatching := link.Watch(c.link, c.limits)
 	err := c.read(h)
-	stopBeating()
+	stopWatching()
 	var v *link.Violation
 	if errors.As(err, &v) {
 		c.breakOff(v.Code, v.Reason)
@@ -124,6 +119,9 @@ func (c *Conn) dispatch(r *engine.Request) error {
 		return c.unsubscribe(r.ID.Key())
 	case r.Method == engine.MethodCancel:
 		return c.cancelCall(r.ID.Key())
+	case r.Method == engine.MethodCredit:
+		c.grant(r.ID.Key(), r.Credit)
+		return nil
 	}
 	c.budgets.freed = false
 	path := string(clipName(r.Path))
@@ -175,7 +173,7 @@ func (c *Conn) refuseBatch(requests []engine.Request) error {
 	err := procedure.Errorf(procedure.CodeBadRequest, "Batch call exceeds maximum size") // tRPC's words
 	told := false
 	for _, r := range requests {
-		if r.ID == nil || r.Method == engine.MethodStop || r.Method == engine.MethodCancel {
+		if r.ID == nil || r.Method >= engine.MethodStop {
 			continue
 		}
 		told = true

@@ -63,6 +63,9 @@ func (c *Conn) subscribe(r *engine.Request, req procedure.Request) error {
 		return c.refuse(r.ID, r.JSONRPC, r.Path, refused)
 	}
 	s.stream = c.queue.NewStream(s.id, s.jsonrpc)
+	if r.Credit > 0 {
+		s.stream.LimitTo(r.Credit)
+	}
 	ctx := procedure.WithQueue(c.ctx, true)
 	if r.Timeout > 0 {
 		s.ctx, s.cancel = context.WithTimeout(ctx, r.Timeout)
@@ -96,6 +99,16 @@ func (c *Conn) unsubscribe(key engine.Key) error {
 		return errChurn
 	}
 	return nil
+}
+
+// grant lets a subscription send n more items. Unknown and ended ones are
+// ignored.
+func (c *Conn) grant(key engine.Key, n int) {
+	var s *subscription
+	c.update(func(st *state) { s = st.subs[key] })
+	if s != nil {
+		s.stream.Grant(n)
+	}
 }
 
 func (s *subscription) run() {

@@ -131,6 +131,7 @@ func (l Limits) Server() Limits {
 // Client is [Limits.Server] with a client's defaults.
 func (l Limits) Client() Limits {
 	always(&l.Message, 16<<20+64<<10)
+	set(&l.Input, 4<<20-64<<10, math.MaxInt)
 	return l.withDefaults()
 }
 

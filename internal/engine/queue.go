@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"net"
 	"runtime"
@@ -119,6 +120,19 @@ func (q *Queue) Direct(message []byte) error {
 	return nil
 }
 
+// Post is Direct for others than the reader: it has the message written.
+func (q *Queue) Post(message []byte) error {
+	if err := q.Direct(message); err != nil {
+		return err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.buf) > 0 {
+		q.scheduleLocked()
+	}
+	return nil
+}
+
 // Control is Direct for whole WebSocket frames, and has them written at once.
 // After the last one nothing enters any more.
 func (q *Queue) Control(frame []byte, last bool) error {
@@ -158,6 +172,34 @@ func (q *Queue) Send(message []byte) error {
 	defer q.mu.Unlock()
 	if err := q.waitLocked(); err != nil {
 		return err
+	}
+	q.frame(message)
+	q.scheduleLocked()
+	return nil
+}
+
+// SendContext is Send that also gives up when ctx ends; then nothing has been
+// queued.
+func (q *Queue) SendContext(ctx context.Context, message []byte) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err == nil && !q.roomLocked() {
+		defer context.AfterFunc(ctx, func() {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			q.room.Broadcast()
+		})()
+		for q.err == nil && !q.roomLocked() && ctx.Err() == nil {
+			q.waiting++
+			q.room.Wait()
+			q.waiting--
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	if q.err != nil {
+		return q.err
 	}
 	q.frame(message)
 	q.scheduleLocked()
@@ -298,9 +340,7 @@ func (q *Queue) fillLocked() {
 			return
 		}
 		s.moveLocked()
-		if s.n > 0 {
-			q.ready.push(s)
-		}
+		s.offerLocked()
 	}
 }
 

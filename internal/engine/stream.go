@@ -29,6 +29,7 @@ type Stream struct {
 	head, n int
 	bytes   int    // of the payloads held
 	dropped uint64 // since the last item that was let in
+	credit  int64  // how many items may still go; negative for any number
 	stopped bool
 	queued  bool // in q.ready
 	next    *Stream
@@ -44,7 +45,30 @@ type item struct {
 
 // NewStream returns the stream that answers to id. It keeps id.
 func (q *Queue) NewStream(id ID, jsonrpc bool) *Stream {
-	return &Stream{q: q, id: id, jsonrpc: jsonrpc, policy: procedure.OverflowBlock, prefix: append(appendID(nil, id, jsonrpc), dataPart...)}
+	return &Stream{q: q, id: id, jsonrpc: jsonrpc, policy: procedure.OverflowBlock, credit: -1, prefix: append(appendID(nil, id, jsonrpc), dataPart...)}
+}
+
+// LimitTo lets n items go, and no more before Grant allows them. Call it
+// before anything else.
+func (s *Stream) LimitTo(n int) { s.credit = int64(n) }
+
+// Grant lets n more items go, with the next Flush. It does nothing for a stream
+// without a limit.
+func (s *Stream) Grant(n int) {
+	s.q.mu.Lock()
+	defer s.q.mu.Unlock()
+	if s.credit < 0 || s.errLocked() != nil {
+		return
+	}
+	s.credit = min(s.credit+int64(n), maxCredit)
+	s.offerLocked()
+}
+
+// offerLocked puts the stream among those the queue takes items from.
+func (s *Stream) offerLocked() {
+	if s.n > 0 && s.credit != 0 && !s.queued {
+		s.q.ready.push(s)
+	}
 }
 
 // Start queues the started frame once there is room, and sets the policy,
@@ -84,7 +108,7 @@ func (s *Stream) Send(id string, payload []byte, dropped uint64, owned bool) err
 	}
 	it := item{id: id, payload: payload, dropped: dropped + s.dropped}
 	s.dropped = 0
-	if s.n == 0 && q.roomLocked() && q.ready.empty() {
+	if s.n == 0 && s.credit != 0 && q.roomLocked() && q.ready.empty() {
 		s.frameLocked(&it)
 		q.scheduleLocked()
 		return nil
@@ -93,9 +117,7 @@ func (s *Stream) Send(id string, payload []byte, dropped uint64, owned bool) err
 		it.payload = append([]byte(nil), payload...)
 	}
 	s.holdLocked(it)
-	if !s.queued {
-		q.ready.push(s)
-	}
+	s.offerLocked()
 	q.scheduleLocked()
 	return nil
 }
@@ -183,6 +205,9 @@ func (s *Stream) moveLocked() {
 
 // frameLocked writes an item into the queue.
 func (s *Stream) frameLocked(it *item) {
+	if s.credit > 0 {
+		s.credit--
+	}
 	var scratch [128]byte
 	s.q.frame(appendItemHead(scratch[:0], s.prefix, it), it.payload, []byte(itemTail(it)))
 }

@@ -15,21 +15,6 @@ import (
 	"github.com/zapsocket/zapsocket/wire"
 )
 
-// A Refusal is the answer of a server that did not upgrade.
-type Refusal struct {
-	Status int
-	Header http.Header
-	Body   string // the beginning, for a person
-}
-
-func (r *Refusal) Error() string {
-	s := "server answered with HTTP " + http.StatusText(r.Status)
-	if r.Body != "" {
-		s += ": " + r.Body
-	}
-	return s
-}
-
 // Dial opens a WebSocket to url. Ctx bounds the handshake only. A server that
 // does not upgrade is a *Refusal. Extended reports whether the other end is
 // one of ours.
