@@ -42,8 +42,8 @@ var _ procedure.Handler = (*Client)(nil)
 
 // Dial connects to the server at url: ws, wss, http or https. Ctx bounds the
 // first attempt, whose error it returns: with the code UNAUTHORIZED, FORBIDDEN,
-// NOT_FOUND, TOO_MANY_REQUESTS or SERVICE_UNAVAILABLE. Later attempts are the
-// client's own. Nil options are the defaults.
+// NOT_FOUND, TOO_MANY_REQUESTS, TIMEOUT or SERVICE_UNAVAILABLE. Later attempts
+// are the client's own. Nil options are the defaults.
 //
 // A server that is told connection params judges them after the connection is
 // open: what it says of them is the error of calls, and the Cause of a

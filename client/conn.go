@@ -19,6 +19,7 @@ type conn struct {
 	link     link.Link
 	extended bool
 	params   map[string]string // to send first; nil: none
+	opened   time.Time
 	scanner  engine.Scanner
 	pings    *rate.Limiter
 
@@ -45,6 +46,7 @@ type opened struct {
 func newConn(c *Client, o opened) *conn {
 	return &conn{
 		c: c, link: o.link, extended: o.extended, params: o.params,
+		opened:  time.Now(),
 		scanner: engine.Scanner{MaxDepth: c.limits.Depth},
 		pings:   rate.NewLimiter(rate.Limit(c.limits.PingRate), c.limits.PingBurst),
 		left:    make(chan struct{}),

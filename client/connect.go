@@ -257,6 +257,10 @@ func (c *Client) leaveConnLocked(conn *conn, after time.Duration) {
 	close(conn.left)
 }
 
+// steady is how long a connection has to last to count as one that works,
+// although nothing was asked of it.
+const steady = 10 * time.Second
+
 // lost ends a connection because of err: what it served is resumed, asked again
 // or failed.
 func (c *Client) lost(conn *conn, err error) {
@@ -265,7 +269,7 @@ func (c *Client) lost(conn *conn, err error) {
 	if conn.refusal != nil {
 		err = conn.refusal
 	}
-	if conn.proved {
+	if conn.proved || time.Since(conn.opened) > steady {
 		c.failed = 0
 	} else {
 		c.failed++

@@ -19,9 +19,9 @@ type flow struct {
 // they are.
 const firstWindow = 32
 
-// unlimited is how many times the limits of a flow are held for a loop that is
+// slack is how many times the limits of a flow are held for a loop that is
 // behind a server which keeps to no flow.
-const unlimited = 16
+const slack = 16
 
 // open returns the credit to ask a connection with, when held items wait for
 // the loop already.
@@ -38,7 +38,7 @@ func (f *flow) open(l *wire.Limits, held int) int {
 // together with the held ones, of so many bytes.
 func (f *flow) arrive(l *wire.Limits, held, bytes int) bool {
 	if !f.limited {
-		return held < unlimited*l.StreamItems && bytes < unlimited*l.StreamBytes
+		return held < slack*l.StreamItems && bytes < slack*l.StreamBytes
 	}
 	f.granted--
 	return f.granted >= 0
