@@ -15,8 +15,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/zapsocket/zapsocket/client"
 	"github.com/zapsocket/zapsocket/examples/quickstart/roomapi"
-	"github.com/zapsocket/zapsocket/internal/miniclient"
 	"github.com/zapsocket/zapsocket/procedure"
 	"github.com/zapsocket/zapsocket/transport"
 )
@@ -57,12 +57,12 @@ func (t *tour) say(format string, args ...any) { fmt.Fprintf(t.out, format+"\n",
 
 // call connects as nobody in particular, and then as somebody.
 func call(ctx context.Context, t *tour) error {
-	guest, err := miniclient.Dial(ctx, t.url, nil)
+	guest, err := client.Dial(ctx, t.url, nil)
 	if err != nil {
 		return err
 	}
 	defer guest.Close()
-	ada, err := miniclient.Dial(ctx, t.url, http.Header{"Authorization": {"Bearer " + token}})
+	ada, err := client.Dial(ctx, t.url, &client.Options{Header: http.Header{"Authorization": {"Bearer " + token}}})
 	if err != nil {
 		return err
 	}
@@ -76,6 +76,7 @@ func call(ctx context.Context, t *tour) error {
 		{"An input that does not validate", func() error { return t.invalid(ctx, ada) }},
 		{"A mutation that asks who is calling", func() error { return t.mutation(ctx, guest, ada) }},
 		{"A subscription", func() error { return t.stream(ctx, guest) }},
+		{"An event that the server pushes", func() error { return t.event(ctx, guest, ada) }},
 		{"A call that is cancelled", func() error { return t.cancelled(ctx, guest) }},
 	} {
 		t.say("%s", step.title)
@@ -139,6 +140,28 @@ func (t *tour) stream(ctx context.Context, c procedure.Handler) error {
 		}
 	}
 	return nil
+}
+
+func (t *tour) event(ctx context.Context, guest, ada procedure.Handler) error {
+	heard := make(chan error, 1)
+	go func() { // ends with the first notice, or with ctx
+		for notice, err := range roomapi.Alert.Listen(ctx, guest) {
+			if err == nil {
+				t.say("  the guest hears: %s", notice.Text)
+			}
+			heard <- err
+			return
+		}
+	}()
+	for {
+		listeners, err := roomapi.Announce.Call(ctx, ada, roomapi.Notice{Text: "closing at ten"})
+		if err != nil {
+			return err
+		}
+		if listeners > 0 { // the guest is listening by now
+			return <-heard
+		}
+	}
 }
 
 func (t *tour) cancelled(ctx context.Context, c procedure.Handler) error {

@@ -23,7 +23,9 @@ const token = "open-sesame"
 // newServer returns an http.Handler that serves the rooms. Stopped is told
 // when the context of a Wait has ended.
 func newServer(stopped chan<- struct{}) http.Handler {
+	hub := transport.NewHub()
 	s := &service{
+		hub:     hub,
 		rooms:   []roomapi.Room{{Name: "go", Owner: "rob@example.com"}, {Name: "gophers", Owner: "renee@example.com"}, {Name: "lounge", Owner: "ada@example.com"}},
 		stopped: stopped,
 	}
@@ -32,9 +34,13 @@ func newServer(stopped chan<- struct{}) http.Handler {
 		roomapi.Find.Func(s.find),
 		roomapi.Ticks.Func(s.ticks),
 		roomapi.Wait.Func(s.wait),
+		roomapi.Alert.From(hub),
 	)
-	r.With(middleware.Require(signedIn)).Handle(roomapi.Create.Func(s.create))
-	return transport.NewServer(r, &transport.ServerOptions{Authenticate: authenticate})
+	r.With(middleware.Require(signedIn)).Handle(
+		roomapi.Create.Func(s.create),
+		roomapi.Announce.Func(s.announce),
+	)
+	return transport.NewServer(r, &transport.ServerOptions{Hub: hub, Authenticate: authenticate})
 }
 
 // authenticate finds out who connects. Nobody in particular may connect too.
@@ -55,9 +61,11 @@ func signedIn(_ context.Context, id procedure.Identity) error {
 
 // A service is what the procedures do.
 type service struct {
-	mu      sync.Mutex
-	rooms   []roomapi.Room
+	hub     *transport.Hub
 	stopped chan<- struct{}
+
+	mu    sync.Mutex
+	rooms []roomapi.Room
 }
 
 func (s *service) find(_ context.Context, in roomapi.FindIn) ([]roomapi.Room, error) {
@@ -82,6 +90,11 @@ func (s *service) create(_ context.Context, in roomapi.CreateIn) (roomapi.Room, 
 	}
 	s.rooms = slices.Insert(s.rooms, i, room)
 	return room, nil
+}
+
+// announce pushes a notice to everyone, and answers how many listen.
+func (s *service) announce(ctx context.Context, in roomapi.Notice) (int, error) {
+	return roomapi.Alert.Push(ctx, s.hub, in)
 }
 
 // ticks sends an item every 50 ms.
