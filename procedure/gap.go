@@ -16,8 +16,8 @@ import "fmt"
 // has the members from and to. A procedure that resumes by itself may return
 // one: &Gap{From: out.After(), To: id}.
 type Gap struct {
-	From string // the ID to resume after, or the last one read
-	To   string // the ID after which the source still has everything
+	From string `json:"from"` // the ID to resume after, or the last one read
+	To   string `json:"to"`   // the ID after which the source still has everything
 }
 
 // Error tells both IDs.
@@ -35,7 +35,7 @@ func (g *Gap) As(target any) bool {
 		*t = &Error{
 			Code:    CodePreconditionFailed,
 			Message: fmt.Sprintf("what follows %q is no longer held", g.From),
-			Data:    map[string]any{"from": g.From, "to": g.To},
+			Data:    *g,
 			cause:   g,
 		}
 	default:

@@ -29,7 +29,7 @@ func received(t *testing.T, err error) error {
 // One test tells a gap where it happens and at the other side of the wire.
 func TestGapIsTheSameOnBothSides(t *testing.T) {
 	gap := &procedure.Gap{From: "e-3", To: "e-7"}
-	for name, err := range map[string]error{
+	for name, gone := range map[string]error{
 		"bare":             gap,
 		"wrapped":          fmt.Errorf("ticks: %w", gap),
 		"as an Error":      procedure.AsError(gap),
@@ -39,28 +39,30 @@ func TestGapIsTheSameOnBothSides(t *testing.T) {
 		"twice received":   received(t, procedure.Relay(received(t, gap))),
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.ErrorIs(t, err, procedure.CodePreconditionFailed)
-			require.NotErrorIs(t, err, procedure.CodeNotFound)
-			require.NotErrorIs(t, err, io.EOF)
+			require.ErrorIs(t, gone, procedure.CodePreconditionFailed)
+			require.NotErrorIs(t, gone, procedure.CodeNotFound)
+			require.NotErrorIs(t, gone, io.EOF)
 
 			var found *procedure.Gap
-			require.ErrorAs(t, err, &found)
+			require.ErrorAs(t, gone, &found)
 			require.Equal(t, procedure.Gap{From: "e-3", To: "e-7"}, *found)
 
 			var code procedure.Code
-			require.ErrorAs(t, err, &code)
+			require.ErrorAs(t, gone, &code)
 			require.Equal(t, procedure.CodePreconditionFailed, code)
 
 			var e *procedure.Error
-			require.ErrorAs(t, err, &e)
+			require.ErrorAs(t, gone, &e)
 			require.Equal(t, procedure.CodePreconditionFailed, e.Code)
 			require.Equal(t, `what follows "e-3" is no longer held`, e.Message)
-			require.Equal(t, map[string]any{"from": "e-3", "to": "e-7"}, e.Data)
-			require.Equal(t, e, procedure.AsError(err))
-			require.ErrorContains(t, err, `gap from "e-3" to "e-7"`)
+			data, err := procedure.Value(e.Data).Append(nil, procedure.JSON)
+			require.NoError(t, err)
+			require.JSONEq(t, `{"from":"e-3","to":"e-7"}`, string(data))
+			require.Equal(t, e, procedure.AsError(gone))
+			require.ErrorContains(t, gone, `gap from "e-3" to "e-7"`)
 
 			var path *errPath
-			require.False(t, errors.As(err, &path), "it is nothing else")
+			require.False(t, errors.As(gone, &path), "it is nothing else")
 		})
 	}
 }
