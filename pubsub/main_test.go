@@ -2,6 +2,7 @@ package pubsub_test
 
 import (
 	"context"
+	"flag"
 	"testing"
 	"testing/synctest"
 
@@ -12,7 +13,10 @@ import (
 	"github.com/zapsocket/zapsocket/pubsub"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Set("rapid.nofailfile", "true") // a failure prints its seed, and leaves the tree as it is
+	goleak.VerifyTestMain(m)
+}
 
 // A reader is a subscription inside a synctest bubble. Its fields may be read
 // after synctest.Wait.
