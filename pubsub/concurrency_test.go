@@ -20,7 +20,7 @@ type stamp struct{ Publisher, N int }
 
 const (
 	publishers = 4
-	each       = 500
+	each       = 250
 	stamps     = procedure.Subscription[struct{}, stamp]("stamps")
 )
 

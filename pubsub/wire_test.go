@@ -151,7 +151,7 @@ func TestSlowClientHasAGap(t *testing.T) {
 		quick.subscribe(1, "")
 		require.Equal(t, []string{started(1)}, quick.frames())
 
-		const n = 500
+		const n = 200
 		text := strings.Repeat("x", 10_000)
 		var positions []string
 		for range n {
