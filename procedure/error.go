@@ -62,8 +62,8 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Cause returns the error that e was made from, nil if there was none and
-// after the wire.
+// Cause returns the error that e was made from, nil if there was none. After
+// the wire it is nil too, or a *[Gap].
 func (e *Error) Cause() error { return e.cause }
 
 // Is reports whether target is e's code or, if it is not a [Code], whether it
@@ -148,10 +148,14 @@ func Outgoing(err error) (e *Error, fresh bool) {
 
 // Received marks e as come from another server. Unless [Relay] passes it on,
 // it is that server's business with this one: a caller of this server sees
-// INTERNAL_SERVER_ERROR. Clients call it.
+// INTERNAL_SERVER_ERROR. If e tells of a [Gap], that becomes its cause. Clients
+// call it.
 func Received(e *Error) *Error {
 	c := *e
 	c.remote = true
+	if c.cause == nil {
+		c.cause = gapOf(e)
+	}
 	return &c
 }
 

@@ -1,4 +1,4 @@
-// Command mutants shows that the tests of engine and transport can fail. It
+// Command mutants shows that the tests of engine, transport and topics can fail. It
 // breaks the code in the ways listed in list.go, one at a time, and runs the
 // test that has to notice:
 //
