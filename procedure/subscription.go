@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"sync"
 )
 
 // A Subscription is the contract of a procedure that answers with a stream.
@@ -183,30 +182,33 @@ func stream[T any](ctx context.Context, h Handler, req *Request) iter.Seq2[Track
 // messages has h serve req and yields its replies, and its error at the end.
 func messages(ctx context.Context, cancel func(), h Handler, req *Request) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
-		var (
-			mu   sync.Mutex // one yield at a time, and none once gone
-			gone bool
-		)
-		err := h.ServeRPC(ctx, req, func(m Message) error {
-			if m.Type != TypeData {
-				return nil
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			if !gone && !yield(m, nil) {
-				gone = true
+		// Whoever holds the turn may yield if it is true, and nobody may once it
+		// is false. It is held while the body of the loop runs, so it is no
+		// mutex: in a synctest bubble time passes while others wait for it.
+		turn := make(chan bool, 1)
+		turn <- true
+		deliver := func(m Message, err error) (live bool) {
+			live = <-turn
+			defer func() { turn <- live }()
+			if live && !yield(m, err) {
+				live = false
 				cancel()
 			}
-			if gone {
+			return live
+		}
+		// Also if h panics while a goroutine of its own is about to yield.
+		defer func() {
+			<-turn
+			turn <- false
+		}()
+		err := h.ServeRPC(ctx, req, func(m Message) error {
+			if m.Type == TypeData && !deliver(m, nil) {
 				return errGone
 			}
 			return nil
 		})
-		mu.Lock()
-		defer mu.Unlock()
-		if err != nil && !gone {
-			yield(Message{}, err)
+		if err != nil {
+			deliver(Message{}, err)
 		}
-		gone = true
 	}
 }
