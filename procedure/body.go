@@ -1,7 +1,6 @@
 package procedure
 
 import (
-	"errors"
 	"fmt"
 	"sync/atomic"
 )
@@ -112,6 +111,3 @@ func decode[T any](b Body, rejectUnknown bool) (v T, err error) {
 	}
 	return v, nil
 }
-
-// errNoAnswer is the error of a call whose handler did not reply.
-var errNoAnswer = errors.New("handler returned without an answer")
