@@ -51,6 +51,7 @@ func TestLintTellsPlaceAndRemedy(t *testing.T) {
 			I tag              `json:"i"`
 			J [][]struct{ In []tag }
 			K map[string]tag `json:"k" validate:"dive,keys,max=8,endkeys,required"`
+			L int            `json:"l" validate:"dive"`
 		}](), []linted{
 			{"a:", unchecked, dive}, {"b:", unchecked, dive}, {"c:", unchecked, dive}, {"d:", unchecked, dive},
 			{"J:", unchecked, dive}, {"J[][].In:", unchecked, dive},

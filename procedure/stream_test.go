@@ -173,6 +173,18 @@ func TestAfter(t *testing.T) {
 			require.Equal(t, tt.want, got)
 		}
 	}
+	pointer := procedure.Subscription[*struct{ *Cursor }, int]("s").Func(
+		func(_ context.Context, _ *struct{ *Cursor }, out *procedure.Stream[int]) error {
+			got = out.After()
+			return nil
+		})
+	for _, input := range []string{"", `null`, `{}`, `{"lastEventId":null}`, `{"page":1}`} {
+		serve(pointer, "", input)
+		require.Empty(t, got, "there is none in %s", input)
+	}
+	serve(pointer, "", `{"lastEventId":"3"}`)
+	require.Equal(t, "3", got)
+
 	for _, input := range []string{`{"lastEventId":3}`, `["lastEventId"]`, `"lastEventId"`, `{"a":{"lastEventId":"3"}}`, `"\\"`} {
 		serve(without, "", input)
 		require.Empty(t, got, "there is none in %s", input)
@@ -218,6 +230,7 @@ func TestAfterChangesNothingOfTheCallers(t *testing.T) {
 	resume(t, (*pointer)(nil), func(in *pointer) { require.Equal(t, "9", *in.LastEventID) })
 	resume(t, hidden{&cursor{"3"}}, func(in hidden) { require.Equal(t, "3", in.LastEventID, "out of reach") })
 	resume(t, hidden{}, func(in hidden) { require.Nil(t, in.cursor) })
+	resume(t, cursor{"3"}, func(in cursor) { require.Equal(t, "9", in.LastEventID) })
 	resume(t, struct {
 		LastEventID int `json:"lastEventId"`
 	}{3}, func(in struct {

@@ -65,6 +65,22 @@ func TestValidationNamesThePlace(t *testing.T) {
 	}
 }
 
+// A field without a place in JSON is named as in Go.
+func TestValidationOfWhatJSONDoesNotSee(t *testing.T) {
+	_, err := ask(t.Context(), echoes[struct {
+		*Nested `validate:"required"`
+		In      struct {
+			*Nested `validate:"required"`
+		} `json:"in"`
+		Secret string `json:"-" validate:"required"`
+	}](), `{"Secret":"x"}`)
+	require.Equal(t, []procedure.Field{
+		{Path: "Nested", Rule: "required", Message: "Nested is a required field"},
+		{Path: "in.Nested", Rule: "required", Message: "Nested is a required field"},
+		{Path: "Secret", Rule: "required", Message: "Secret is a required field"},
+	}, faults(t, err))
+}
+
 func TestValidationTellsAllFaults(t *testing.T) {
 	_, err := ask(t.Context(), echoes[person](), `{"name":"a","email":"b","age":-1,"role":"king","city":"x"}`)
 	require.Len(t, faults(t, err), 4)
