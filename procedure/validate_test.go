@@ -24,13 +24,14 @@ type address struct {
 }
 
 type person struct {
-	Name    string         `json:"name" validate:"min=2,max=32"`
-	Email   string         `json:"email" validate:"required,email"`
-	Age     *int           `json:"age" validate:"omitempty,gte=0,lte=150"`
-	Tags    []tag          `json:"tags" validate:"max=3,dive"`
-	Homes   map[string]tag `json:"homes" validate:"dive"`
-	Role    string         `json:"role,omitempty" validate:"omitempty,oneof=admin user"`
-	Nick    string         `validate:"max=3"`
+	Name  string         `json:"name" validate:"min=2,max=32"`
+	Email string         `json:"email" validate:"required,email"`
+	Age   *int           `json:"age" validate:"omitempty,gte=0,lte=150"`
+	Tags  []tag          `json:"tags" validate:"max=3,dive"`
+	Homes map[string]tag `json:"homes" validate:"dive"`
+	Role  string         `json:"role,omitempty" validate:"omitempty,oneof=admin user"`
+	Nick  string         `validate:"max=3"`
+	//lint:ignore U1000 it is there to be left out
 	private string
 	address
 }
