@@ -1,7 +1,6 @@
 package procedure
 
 import (
-	"errors"
 	"fmt"
 	"sync/atomic"
 )
@@ -85,14 +84,16 @@ func (b Body) Append(dst []byte, c Codec) ([]byte, error) {
 func Decode[T any](b Body) (T, error) { return decode[T](b, false) }
 
 func decode[T any](b Body, rejectUnknown bool) (v T, err error) {
-	if b.codec != nil {
-		// A struct{} takes any value, but not a malformed one.
-		if _, none := any(v).(struct{}); none {
-			if m, bad := b.codec.(malformed); bad {
-				return v, m.err
-			}
+	if _, none := any(v).(struct{}); none { // it takes any value
+		if m, bad := b.codec.(malformed); bad {
+			return v, m.err
+		}
+		if b.codec != nil {
 			return v, validJSON(b.raw)
 		}
+		return v, nil
+	}
+	if b.codec != nil {
 		err = b.codec.Decode(b.raw, &v, rejectUnknown)
 		return v, err
 	}
@@ -112,6 +113,3 @@ func decode[T any](b Body, rejectUnknown bool) (v T, err error) {
 	}
 	return v, nil
 }
-
-// errNoAnswer is the error of a call whose handler did not reply.
-var errNoAnswer = errors.New("handler returned without an answer")

@@ -2,6 +2,8 @@ package procedure
 
 import (
 	"context"
+	"errors"
+	"sync"
 )
 
 // A Query is the contract of a procedure that reads: one input, one output,
@@ -52,14 +54,9 @@ func unary[In, Out any](name string, kind Kind, fn func(context.Context, In) (Ou
 
 // call asks h once.
 func call[In, Out any](ctx context.Context, h Handler, name string, kind Kind, in In) (Out, error) {
-	var (
-		body     Body
-		answered bool
-	)
-	err := h.ServeRPC(ctx, &Request{Name: name, Kind: kind, Input: Value(in)}, func(m Message) error {
-		body, answered = m.Body, true
-		return nil
-	})
+	var a answer
+	err := h.ServeRPC(ctx, &Request{Name: name, Kind: kind, Input: Value(in)}, a.reply)
+	body, answered := a.close()
 	if err == nil && !answered {
 		err = errNoAnswer
 	}
@@ -73,3 +70,43 @@ func call[In, Out any](ctx context.Context, h Handler, name string, kind Kind, i
 	var none Out
 	return none, AsError(err)
 }
+
+// An answer takes the first reply to a call, from whatever goroutine it comes.
+type answer struct {
+	mu       sync.Mutex // guards all below
+	body     Body
+	answered bool
+	closed   bool
+}
+
+func (a *answer) reply(m Message) error {
+	if m.Type != TypeData {
+		return errNotAnAnswer
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.answered:
+		return errAnswered
+	case a.closed:
+		return errLate
+	}
+	a.body, a.answered = m.Body, true
+	return nil
+}
+
+// close returns the answer, if there was one, and refuses what comes later.
+func (a *answer) close() (Body, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
+	return a.body, a.answered
+}
+
+// What goes wrong between a call and its handler.
+var (
+	errNoAnswer    = errors.New("handler returned without an answer")
+	errNotAnAnswer = errors.New("a query or mutation has no such message")
+	errAnswered    = errors.New("the call has been answered")
+	errLate        = errors.New("the caller is gone")
+)

@@ -52,6 +52,9 @@ type Field struct {
 // Error returns the code, the message and the cause. What crosses the wire is
 // Message alone.
 func (e *Error) Error() string {
+	if e == nil { // put into an error by mistake
+		return "nil *procedure.Error"
+	}
 	s := string(e.Code)
 	if e.Message != "" {
 		s += ": " + e.Message
@@ -64,11 +67,19 @@ func (e *Error) Error() string {
 
 // Cause returns the error that e was made from, nil if there was none. After
 // the wire it is nil too, or a *[Gap].
-func (e *Error) Cause() error { return e.cause }
+func (e *Error) Cause() error {
+	if e == nil {
+		return nil
+	}
+	return e.cause
+}
 
 // Is reports whether target is e's code or, if it is not a [Code], whether it
 // matches the cause.
 func (e *Error) Is(target error) bool {
+	if e == nil {
+		return false
+	}
 	if c, ok := target.(Code); ok {
 		return c == e.Code
 	}
@@ -77,6 +88,9 @@ func (e *Error) Is(target error) bool {
 
 // As finds what errors.As looks for in the cause, but no Error; a Code is e's.
 func (e *Error) As(target any) bool {
+	if e == nil {
+		return false
+	}
 	switch t := target.(type) {
 	case *Code:
 		*t = e.Code
@@ -98,6 +112,9 @@ func AsError(err error) *Error {
 	var c Code
 	switch {
 	case errors.As(err, &e):
+		if e == nil { // is a mistake, and no success
+			return hidden(err)
+		}
 		return e
 	case errors.As(err, &c):
 		return &Error{Code: c, Message: defaultMessage(c), cause: other(err, c)}
@@ -163,7 +180,7 @@ func Received(e *Error) *Error {
 // caller as it is. A router does this for what it mounts.
 func Relay(err error) error {
 	var e *Error
-	if !errors.As(err, &e) || !e.remote {
+	if !errors.As(err, &e) || e == nil || !e.remote {
 		return err
 	}
 	c := *e

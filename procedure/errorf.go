@@ -14,6 +14,8 @@ import (
 //
 // the caller reads "save", while Error, and so a log, has all of it.
 func Errorf(c Code, format string, args ...any) error {
+	// Formatted once to learn which operands are wrapped, and once without
+	// them.
 	operands := make([]any, len(args))
 	for i, arg := range args {
 		operands[i] = arg
@@ -21,16 +23,19 @@ func Errorf(c Code, format string, args ...any) error {
 			operands[i] = &operand{err: err}
 		}
 	}
-	formatted := fmt.Errorf(format, operands...)
-
 	var causes []error
-	switch w := formatted.(type) {
+	switch w := fmt.Errorf(format, operands...).(type) {
 	case interface{ Unwrap() error }:
-		causes = append(causes, wrapped(w.Unwrap())...)
+		causes = wrapped(w.Unwrap())
 	case interface{ Unwrap() []error }:
-		causes = append(causes, wrapped(w.Unwrap()...)...)
+		causes = wrapped(w.Unwrap()...)
 	}
-	e := &Error{Code: c, Message: formatted.Error()}
+	for i, o := range operands {
+		if o, ok := o.(*operand); ok && !o.hide {
+			operands[i] = args[i]
+		}
+	}
+	e := &Error{Code: c, Message: fmt.Errorf(format, operands...).Error()}
 	switch len(causes) {
 	case 0:
 		return e
@@ -39,7 +44,7 @@ func Errorf(c Code, format string, args ...any) error {
 	default:
 		e.cause = errors.Join(causes...)
 	}
-	e.Message = withoutHoles(fmt.Errorf(format, operands...).Error())
+	e.Message = withoutHoles(e.Message)
 	return e
 }
 
@@ -48,7 +53,7 @@ func Errorf(c Code, format string, args ...any) error {
 const hole = "\xff"
 
 // An operand is an error among the arguments of Errorf. It prints as the error
-// until it turns out to have been wrapped.
+// until it turns out to have been wrapped, and then as a hole.
 type operand struct {
 	err  error
 	hide bool
@@ -56,7 +61,7 @@ type operand struct {
 
 func (o *operand) Error() string { return o.err.Error() }
 
-// Format prints the error under any verb, or a hole.
+// Format prints the operand under any verb.
 func (o *operand) Format(f fmt.State, verb rune) {
 	if o.hide {
 		fmt.Fprint(f, hole)
@@ -76,17 +81,36 @@ func wrapped(errs ...error) (causes []error) {
 	return causes
 }
 
-// withoutHoles drops the holes of s together with the punctuation that led to
-// them.
+// withoutHoles closes the holes of s.
 func withoutHoles(s string) string {
-	var out strings.Builder
 	for {
 		before, after, found := strings.Cut(s, hole)
 		if !found {
-			out.WriteString(s)
-			return strings.TrimSpace(out.String())
+			return strings.TrimSpace(s)
 		}
-		out.WriteString(strings.TrimRight(before, " :,;-(\"'"))
-		s = strings.TrimLeft(after, ")\"'")
+		s = closeHole(before, after)
+	}
+}
+
+// closeHole joins what stands around a hole, less the punctuation that led to
+// it and the brackets or quotes around it.
+func closeHole(before, after string) string {
+	const separators, openers, closers = " :,;-", "([{\"'`", ")]}\"'`"
+	for {
+		before = strings.TrimRight(before, separators)
+		if before == "" {
+			return strings.TrimLeft(after, separators)
+		}
+		last := len(before) - 1
+		switch i := strings.IndexByte(openers, before[last]); {
+		case i < 0:
+			return before + after
+		case after != "" && after[0] == closers[i]:
+			before, after = before[:last], after[1:]
+		case openers[i] == closers[i]: // it closes a quotation
+			return before + after
+		default:
+			return before + strings.TrimLeft(after, separators)
+		}
 	}
 }

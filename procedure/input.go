@@ -90,29 +90,30 @@ func mayHaveLastEventID(raw []byte) bool {
 }
 
 // setLastEventID sets the string or *string field at index of v, an input that
-// has not crossed the wire.
+// has not crossed the wire. What is behind pointers is the caller's and not
+// ours to change, so they come to point to copies.
 func setLastEventID(v reflect.Value, index []int, id string) {
-	if v.Kind() == reflect.Pointer {
-		if v.IsNil() {
-			v.Set(reflect.New(v.Type().Elem()))
-		} else { // the caller's value is not ours to change
+	for _, i := range index {
+		if v.Kind() == reflect.Pointer {
+			if !v.CanSet() {
+				return // embedded and not exported: JSON cannot set it either
+			}
 			c := reflect.New(v.Type().Elem())
-			c.Elem().Set(v.Elem())
+			if !v.IsNil() {
+				c.Elem().Set(v.Elem())
+			}
 			v.Set(c)
+			v = c.Elem()
 		}
-		v = v.Elem()
-	}
-	f, err := v.FieldByIndexErr(index)
-	if err != nil {
-		return // behind a nil embedded pointer
+		v = v.Field(i)
 	}
 	switch {
-	case f.Kind() == reflect.String:
-		f.SetString(id)
-	case f.Kind() == reflect.Pointer && f.Type().Elem().Kind() == reflect.String:
-		s := reflect.New(f.Type().Elem())
+	case v.Kind() == reflect.String:
+		v.SetString(id)
+	case v.Kind() == reflect.Pointer && v.Type().Elem().Kind() == reflect.String:
+		s := reflect.New(v.Type().Elem())
 		s.Elem().SetString(id)
-		f.Set(s)
+		v.Set(s)
 	}
 }
 

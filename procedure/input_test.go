@@ -2,6 +2,7 @@ package procedure_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ func TestDecodingNamesThePlace(t *testing.T) {
 		Wait time.Duration          `json:"wait"`
 		ID   uuid.UUID              `json:"id"`
 		Raw  []byte                 `json:"raw"`
+		Any  fmt.Stringer           `json:"any"`
 	}
 	for _, tt := range []struct{ input, path, rule, message string }{
 		{`{"s":1}`, "s", "type", "s must be a string"},
@@ -41,6 +43,8 @@ func TestDecodingNamesThePlace(t *testing.T) {
 		{`{"when":5}`, "when", "type", ""},
 		{`{"wait":"soon"}`, "wait", "format", ""},
 		{`{"wait":5}`, "wait", "format", ""},
+		{`{"wait":}`, "wait", "json", "wait is not valid JSON"},
+		{`{"any":1}`, "any", "type", "any must be a value of another kind"},
 		{`{"id":"12"}`, "id", "format", ""},
 		{`{"raw":"***"}`, "raw", "format", ""},
 		{`[]`, "", "type", "input must be an object"},
@@ -49,6 +53,7 @@ func TestDecodingNamesThePlace(t *testing.T) {
 		{`{"l":[{"A":[],"A":[]}]}`, "l[0].A", "duplicate", "l[0].A stands more than once"},
 		{`{"s":"\ud800"}`, "s", "json", ""},
 		{`{"s":`, "s", "json", ""},
+		{`x`, "", "json", "input is not valid JSON"},
 	} {
 		_, err := ask(t.Context(), echoes[in](), tt.input)
 		got := faults(t, err)
@@ -60,6 +65,16 @@ func TestDecodingNamesThePlace(t *testing.T) {
 		}
 		require.Equal(t, got[0].Message, procedure.AsError(err).Message)
 	}
+}
+
+func TestDecodingTakesNull(t *testing.T) {
+	type in struct {
+		N    int           `json:"n"`
+		Wait time.Duration `json:"wait"`
+	}
+	got, err := ask(t.Context(), echoes[in](), `{"n":null,"wait":null}`)
+	require.NoError(t, err)
+	require.Equal(t, `{"n":0,"wait":"0s"}`, got)
 }
 
 // JavaScript is case-sensitive, and a check on one spelling must not be passed
@@ -82,6 +97,16 @@ func TestRejectUnknown(t *testing.T) {
 	require.NoError(t, err)
 	_, err = ask(t.Context(), p, `{"id":1,"lastEventId":"7"}`)
 	require.NoError(t, err, "tRPC clients add this one")
+
+	// It is taken out of nothing else, and the place of other faults stays.
+	p = echoes[struct{ A []string }]().With(procedure.Options{RejectUnknown: true})
+	_, err = ask(t.Context(), p, `{"A":["\\"],"in":{"lastEventId":"7"}}`)
+	require.Equal(t, "in", faults(t, err)[0].Path)
+	_, err = ask(t.Context(), p, `{"A":["\\"],"A":[]}`)
+	require.Equal(t, procedure.Field{Path: "A", Rule: "duplicate", Message: "A stands more than once"}, faults(t, err)[0])
+	text, err := ask(t.Context(), echoes[string]().With(procedure.Options{RejectUnknown: true}), `"\"lastEventId\""`)
+	require.NoError(t, err)
+	require.Equal(t, `"\"lastEventId\""`, text)
 }
 
 func TestInputsAreBounded(t *testing.T) {
@@ -148,6 +173,13 @@ func TestLastEventID(t *testing.T) {
 	require.Equal(t, got{"x", "", "3"}, serve(pb, `{"room":"x","lastEventId":"3"}`, ""), "where stock clients put it")
 	require.Equal(t, got{"x", "", "3"}, serve(pb, `{"room":"x","\u006castEventId":"3"}`, ""))
 	require.Equal(t, got{"x", "", "3"}, serve(pb.With(procedure.Options{RejectUnknown: true}), `{"room":"x","lastEventId":"3"}`, ""))
+
+	// What is wrong with an input is not mended by it.
+	for _, input := range []string{`x`, `nul`, ` `, `{"room":"x","room":"y"}`, `{"room":5}`, `[]`, `5`} {
+		req := &procedure.Request{After: "7", Input: procedure.Encoded([]byte(input), procedure.JSON)}
+		err := pa.ServeRPC(t.Context(), req, func(procedure.Message) error { return nil })
+		require.ErrorIs(t, err, procedure.CodeBadRequest, input)
+	}
 
 	// In the process the caller's own value stays as it is.
 	own := withID{Room: "x"}

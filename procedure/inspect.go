@@ -16,9 +16,6 @@ func jsonName(f reflect.StructField) (name string, inlined bool) {
 		return "", false
 	}
 	name, opts, _ := strings.Cut(tag, ",")
-	if len(name) > 1 && name[0] == '\'' { // v2 quotes names with special characters
-		name = strings.Trim(name, "'")
-	}
 	if slices.Contains(strings.Split(opts, ","), "embed") || f.Anonymous && name == "" && isStruct(f.Type) {
 		return "", true
 	}

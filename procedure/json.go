@@ -107,9 +107,9 @@ func lastEventID(data []byte) string {
 // absent or null input becomes an object; what is not an object stays as it is.
 func mergeLastEventID(data []byte, id string) ([]byte, error) {
 	var members map[string]jsontext.Value
-	switch jsontext.Value(data).Kind() {
-	case jsontext.KindInvalid, 'n':
-	case '{':
+	switch kind := jsontext.Value(data).Kind(); {
+	case len(data) == 0:
+	case kind == '{', kind == 'n':
 		if err := json.Unmarshal(data, &members); err != nil {
 			return nil, err
 		}

@@ -39,7 +39,7 @@ func (p Procedure) Lint() []error {
 
 func lintField(f reflect.StructField, report func(format string, args ...any)) {
 	rules := strings.Split(f.Tag.Get("validate"), ",")
-	if holdsTagged(f.Type) && !slices.Contains(rules, "dive") {
+	if undived(f.Type, rules) {
 		report("the validate tags inside %v are not checked; add dive to the field's validate tag", f.Type)
 	}
 	if f.Anonymous && !f.IsExported() && f.Type.Kind() == reflect.Pointer {
@@ -62,16 +62,36 @@ func lintField(f reflect.StructField, report func(format string, args ...any)) {
 	}
 }
 
-// holdsTagged reports whether t is a slice, array or map of structs with tags.
-func holdsTagged(t reflect.Type) bool {
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
+// undived reports whether t is a slice, array or map, or one of those, of
+// structs with tags that the field's rules do not dive down to.
+func undived(t reflect.Type, rules []string) bool {
+	for _, rule := range rules {
+		if rule != "dive" {
+			continue
+		}
+		if !isList(t) {
+			return false
+		}
+		t = unpointed(t).Elem()
 	}
+	return isList(t) && tagged(unpointed(t).Elem())
+}
+
+// isList reports whether t is what the rule dive enters.
+func isList(t reflect.Type) bool {
+	t = unpointed(t)
 	switch t.Kind() {
 	case reflect.Slice, reflect.Array, reflect.Map:
-		return !customJSON(t) && tagged(t.Elem())
+		return !customJSON(t)
 	}
 	return false
+}
+
+func unpointed(t reflect.Type) reflect.Type {
+	if t.Kind() == reflect.Pointer {
+		return t.Elem()
+	}
+	return t
 }
 
 func bounded(rules []string) bool {
@@ -100,11 +120,15 @@ func hiddenNames(t reflect.Type) (names []string) {
 				}
 				continue
 			}
+			rank := 2 * depth // at the same depth a tag's name goes before a field's own
+			if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag == "" {
+				rank++
+			}
 			switch p, ok := places[name]; {
-			case !ok || depth < p.depth:
-				places[name] = place{depth, 1}
-			case depth == p.depth:
-				places[name] = place{depth, p.count + 1}
+			case !ok || rank < p.depth:
+				places[name] = place{rank, 1}
+			case rank == p.depth:
+				places[name] = place{rank, p.count + 1}
 			}
 		}
 	}

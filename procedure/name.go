@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxName is the length of a name in bytes.
@@ -23,7 +24,8 @@ func CheckName(name string) error {
 		}
 		for i := range len(segment) {
 			if !nameByte(segment[i], i == 0) {
-				return fmt.Errorf("procedure name %q: %q may not stand at %d of segment %q", name, segment[i], i, segment)
+				r, _ := utf8.DecodeRuneInString(segment[i:])
+				return fmt.Errorf("procedure name %q: %+q may not stand at %d of segment %q", name, r, i, segment)
 			}
 		}
 		switch segment {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"sync"
 )
 
 // A Subscription is the contract of a procedure that answers with a stream.
@@ -78,7 +77,7 @@ func (s *Stream[T]) After() string { return s.after }
 
 // Send delivers v. While the subscriber is slow it waits, or drops, as the
 // procedure's Overflow says; it fails once the subscriber is gone.
-func (s *Stream[T]) Send(v T) error { return s.send("", v) }
+func (s *Stream[T]) Send(v T) error { return s.send(Tracked[T]{Data: v}) }
 
 // SendTracked is Send for an item that the subscriber can resume after: a
 // client that reconnects asks for what comes after the last ID it has seen.
@@ -87,29 +86,29 @@ func (s *Stream[T]) SendTracked(id string, v T) error {
 	if err := checkTrackedID(id); err != nil {
 		return err
 	}
-	return s.send(id, v)
+	return s.send(Tracked[T]{ID: id, Data: v})
 }
 
-func (s *Stream[T]) send(id string, v T) error {
-	if err := s.check.output(s.ctx, s.name, &v); err != nil {
+func (s *Stream[T]) send(item Tracked[T]) error {
+	if err := s.check.output(s.ctx, s.name, &item.Data); err != nil {
 		return err
 	}
-	return s.reply(Message{ID: id, Body: Value(v)})
+	return s.reply(Message{ID: item.ID, Body: Value(item.Data), Dropped: item.Dropped})
 }
 
-// Forward sends everything seq yields, tracked where it has an ID, and returns
-// the error that ends it.
+// Forward sends everything seq yields, tracked where it has an ID and with
+// what it says about dropped items, and returns the error that ends it.
 func (s *Stream[T]) Forward(seq iter.Seq2[Tracked[T], error]) error {
 	for item, err := range seq {
 		if err != nil {
 			return err
 		}
 		if item.ID != "" {
-			err = s.SendTracked(item.ID, item.Data)
-		} else {
-			err = s.Send(item.Data)
+			if err := checkTrackedID(item.ID); err != nil {
+				return err
+			}
 		}
-		if err != nil {
+		if err := s.send(item); err != nil {
 			return err
 		}
 	}
@@ -183,30 +182,33 @@ func stream[T any](ctx context.Context, h Handler, req *Request) iter.Seq2[Track
 // messages has h serve req and yields its replies, and its error at the end.
 func messages(ctx context.Context, cancel func(), h Handler, req *Request) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
-		var (
-			mu   sync.Mutex // one yield at a time, and none once gone
-			gone bool
-		)
-		err := h.ServeRPC(ctx, req, func(m Message) error {
-			if m.Type != TypeData {
-				return nil
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			if !gone && !yield(m, nil) {
-				gone = true
+		// Whoever holds the turn may yield if it is true, and nobody may once it
+		// is false. It is held while the body of the loop runs, so it is no
+		// mutex: in a synctest bubble time passes while others wait for it.
+		turn := make(chan bool, 1)
+		turn <- true
+		deliver := func(m Message, err error) (live bool) {
+			live = <-turn
+			defer func() { turn <- live }()
+			if live && !yield(m, err) {
+				live = false
 				cancel()
 			}
-			if gone {
+			return live
+		}
+		// Also if h panics while a goroutine of its own is about to yield.
+		defer func() {
+			<-turn
+			turn <- false
+		}()
+		err := h.ServeRPC(ctx, req, func(m Message) error {
+			if m.Type == TypeData && !deliver(m, nil) {
 				return errGone
 			}
 			return nil
 		})
-		mu.Lock()
-		defer mu.Unlock()
-		if err != nil && !gone {
-			yield(Message{}, err)
+		if err != nil {
+			deliver(Message{}, err)
 		}
-		gone = true
 	}
 }

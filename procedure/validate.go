@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/go-playground/locales/en"
 	ut "github.com/go-playground/universal-translator"
@@ -24,7 +25,6 @@ import (
 type Validator struct {
 	validate *validator.Validate
 	messages ut.Translator
-	custom   bool // may check structs that carry no tag
 }
 
 // NewValidator returns a Validator around v, with the messages of t. If t is
@@ -40,7 +40,7 @@ func NewValidator(v *validator.Validate, t ut.Translator) (*Validator, error) {
 		}
 	}
 	v.RegisterTagNameFunc(tagName)
-	return &Validator{validate: v, messages: t, custom: true}, nil
+	return &Validator{validate: v, messages: t}, nil
 }
 
 // defaultValidator is built when the first type with tags is bound.
@@ -96,24 +96,31 @@ func newCheck(t reflect.Type, v *Validator) *check {
 		t = t.Elem()
 	}
 	c := &check{v: v}
-	if t.Kind() == reflect.Struct {
+	if isChecked(t) {
 		if t.Name() != "" {
 			c.root = t.Name() + "."
 		}
 		return c
 	}
-	var dives []string
+	var rules []string
 	for t.Kind() == reflect.Slice || t.Kind() == reflect.Array || t.Kind() == reflect.Map {
-		dives = append(dives, "dive")
+		rules = append(rules, "dive")
 		for t = t.Elem(); t.Kind() == reflect.Pointer; {
 			t = t.Elem()
 		}
 	}
-	if dives == nil || t.Kind() != reflect.Struct {
+	if rules == nil || !isChecked(t) {
 		return nil
 	}
-	c.rules = strings.Join(dives, ",")
+	// There is nothing to dive into behind a nil pointer.
+	c.rules = "omitnil," + strings.Join(rules, ",omitnil,")
 	return c
+}
+
+// isChecked reports whether the validator takes t for a struct: it does not
+// look into times.
+func isChecked(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && !t.ConvertibleTo(reflect.TypeFor[time.Time]())
 }
 
 // checks holds what cachedCheck has made: one for each type and Validator.

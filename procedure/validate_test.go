@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/go-playground/locales/de"
 	ut "github.com/go-playground/universal-translator"
 	"github.com/go-playground/validator/v10"
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/zapsocket/zapsocket/procedure"
@@ -64,6 +66,22 @@ func TestValidationNamesThePlace(t *testing.T) {
 	}
 }
 
+// A field without a place in JSON is named as in Go.
+func TestValidationOfWhatJSONDoesNotSee(t *testing.T) {
+	_, err := ask(t.Context(), echoes[struct {
+		*Nested `validate:"required"`
+		In      struct {
+			*Nested `validate:"required"`
+		} `json:"in"`
+		Secret string `json:"-" validate:"required"`
+	}](), `{"Secret":"x"}`)
+	require.Equal(t, []procedure.Field{
+		{Path: "Nested", Rule: "required", Message: "Nested is a required field"},
+		{Path: "in.Nested", Rule: "required", Message: "Nested is a required field"},
+		{Path: "Secret", Rule: "required", Message: "Secret is a required field"},
+	}, faults(t, err))
+}
+
 func TestValidationTellsAllFaults(t *testing.T) {
 	_, err := ask(t.Context(), echoes[person](), `{"name":"a","email":"b","age":-1,"role":"king","city":"x"}`)
 	require.Len(t, faults(t, err), 4)
@@ -81,6 +99,15 @@ func TestValidationOfWhatIsNoStruct(t *testing.T) {
 		{echoes[map[string]tag](), `{"k":{"name":"x"}}`, "[k].name"},
 		{echoes[*tag](), `{"name":"x"}`, "name"},
 		{echoes[[]*tag](), `[{"name":"x"}]`, "[0].name"},
+		{echoes[[2]tag](), `[{"name":"go"},{"name":"x"}]`, "[1].name"},
+		{echoes[map[string][]*tag](), `{"k":[null,{"name":"x"}]}`, "[k][1].name"},
+		{echoes[*[]tag](), `[{"name":"x"}]`, "[0].name"},
+		{echoes[[]*[]tag](), `[null,[{"name":"x"}]]`, "[1][0].name"},
+		{echoes[*[]tag](), `null`, ""}, // there is nothing that could be wrong
+		{echoes[[]*[]tag](), `[null]`, ""},
+		{echoes[[][]tag](), `[null,[]]`, ""},
+		{echoes[[]tag](), `null`, ""},
+		{echoes[**tag](), `null`, ""},
 		{echoes[page[tag]](), `{"items":[{"name":"x"}]}`, ""}, // no dive: Lint tells
 	} {
 		_, err := ask(t.Context(), tt.p, tt.input)
@@ -184,6 +211,37 @@ func TestStructLevelChecks(t *testing.T) {
 	require.NoError(t, err)
 	_, err = ask(t.Context(), p, `{"id":13}`)
 	require.Equal(t, "luck", faults(t, err)[0].Rule)
+}
+
+// A router's own validator gets every type, also those it has nothing to say
+// about.
+func TestOwnValidatorAndTypesWithoutTags(t *testing.T) {
+	own, err := procedure.NewValidator(validator.New(), nil)
+	require.NoError(t, err)
+	const when = `"2026-11-24T13:57:09Z"`
+	for _, tt := range []struct {
+		p    procedure.Procedure
+		wire string
+	}{
+		{echoes[int](), `5`},
+		{echoes[any](), `{"a":[]}`},
+		{echoes[[]int](), `[5]`},
+		{echoes[base](), `{"id":5}`},
+		{echoes[time.Time](), when},
+		{echoes[*time.Time](), when},
+		{echoes[[]time.Time](), `[` + when + `]`},
+		{echoes[map[string]time.Time](), `{"a":` + when + `}`},
+		{echoes[struct {
+			T time.Time `json:"t" validate:"required"`
+		}](), `{"t":` + when + `}`},
+		{echoes[uuid.UUID](), `"0190d3f2-6a0e-7c3b-9a51-000000000001"`},
+	} {
+		p := tt.p.With(procedure.Options{Validator: own})
+		require.NoError(t, p.Check())
+		got, err := ask(t.Context(), p, tt.wire)
+		require.NoError(t, err)
+		require.Equal(t, tt.wire, got)
+	}
 }
 
 func TestCheckFindsBugs(t *testing.T) {
