@@ -116,8 +116,8 @@ func (r *Router) Merge(other *Router) {
 // middleware. H may be another router, or a client: then r is a gateway, and
 // the errors of the server behind it go on to the caller. A mounted client is
 // one connection with this process's identity: do not push one user's data
-// through it. Mount panics for a prefix that is taken, is no name, or is a
-// procedure or the beginning of one.
+// through it. Mount panics for a prefix that is no name, and for one that is,
+// begins or goes on from that of another mount or the name of a procedure.
 func (r *Router) Mount(prefix string, h procedure.Handler) {
 	if err := procedure.CheckName(prefix); err != nil {
 		panic("router: mount: " + err.Error())
@@ -212,7 +212,7 @@ func (r *Router) Lint() error {
 func (t *table) claim(name string) {
 	for _, root := range t.roots() {
 		for prefix := range root.prefixes() {
-			if name == prefix || strings.HasPrefix(name, prefix+".") {
+			if meet(name, prefix) {
 				panic(fmt.Sprintf("router: procedure %q meets the mount %q", name, prefix))
 			}
 		}
@@ -220,7 +220,7 @@ func (t *table) claim(name string) {
 			switch {
 			case name == other:
 				panic(fmt.Sprintf("router: procedure %q is registered twice", name))
-			case strings.HasPrefix(name, other+"."), strings.HasPrefix(other, name+"."):
+			case meet(name, other):
 				panic(fmt.Sprintf("router: %q and %q: a procedure cannot be the prefix of another", name, other))
 			}
 		}
@@ -230,17 +230,23 @@ func (t *table) claim(name string) {
 // claimPrefix is claim for the prefix of a mount.
 func (t *table) claimPrefix(prefix string) {
 	for _, root := range t.roots() {
-		for p := range root.prefixes() {
-			if p == prefix || strings.HasPrefix(p, prefix+".") || strings.HasPrefix(prefix, p+".") {
-				panic(fmt.Sprintf("router: mount %q meets the mount %q", prefix, p))
+		for other := range root.prefixes() {
+			if meet(prefix, other) {
+				panic(fmt.Sprintf("router: mount %q meets the mount %q", prefix, other))
 			}
 		}
 		for name := range root.names() {
-			if name == prefix || strings.HasPrefix(name, prefix+".") {
+			if meet(prefix, name) {
 				panic(fmt.Sprintf("router: mount %q meets the procedure %q", prefix, name))
 			}
 		}
 	}
+}
+
+// meet reports whether a and b are the same name, or one is the namespace of
+// the other.
+func meet(a, b string) bool {
+	return a == b || strings.HasPrefix(a, b+".") || strings.HasPrefix(b, a+".")
 }
 
 // roots returns the tables that t shows in and that are merged nowhere.
