@@ -50,3 +50,25 @@ func TestMountsAndProceduresSideBySide(t *testing.T) {
 	r.Mount("c.b", serving("x"))
 	require.Equal(t, []string{"a.x", "a_.b", "ab", "c.a.x", "c.ab", "c.b.x"}, listed(r))
 }
+
+// What is mounted in itself would list procedures without end.
+func TestMountsInARingPanic(t *testing.T) {
+	const want = `router: mount "m" of a router in itself`
+
+	a := serving("x")
+	require.Equal(t, want, panicOf(func() { a.Mount("m", a) }))
+	require.Equal(t, want, panicOf(func() { a.Mount("m", a.With(mark("view"))) }))
+
+	b, c := router.New(), router.New()
+	a.Mount("b", b)
+	b.Merge(c)
+	require.Equal(t, want, panicOf(func() { b.Mount("m", a) }))
+	require.Equal(t, want, panicOf(func() { c.Mount("m", a) }))
+	require.Equal(t, want, panicOf(func() { c.Mount("m", b) }))
+	require.Equal(t, "router: merging a router into itself", panicOf(func() { c.Merge(a) }))
+	require.Equal(t, []string{"x"}, listed(a))
+}
+
+func TestMountOfNothingPanics(t *testing.T) {
+	require.Equal(t, `router: mount "m" of a nil handler`, panicOf(func() { router.New().Mount("m", nil) }))
+}

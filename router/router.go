@@ -52,9 +52,16 @@ type route struct {
 	handler procedure.Handler
 }
 
+// A mount is a handler inside its middleware.
 type mount struct {
-	lister  any // what was mounted, if it can list itself
+	target  procedure.Handler // what was mounted
 	handler procedure.Handler
+}
+
+// router returns the target if that is a router.
+func (m mount) router() (*Router, bool) {
+	r, ok := m.target.(*Router)
+	return r, ok
 }
 
 type merged struct {
@@ -97,9 +104,10 @@ func (r *Router) Handle(procedures ...procedure.Procedure) {
 
 // Merge serves all of other's procedures and mounts too, under their own names
 // and inside their own middleware and r's. What is registered with other later
-// shows as well. It panics for a name that both have.
+// shows as well. It panics for a name that both have, for a router that r
+// shows in, and for one that shows in r already by another merge.
 func (r *Router) Merge(other *Router) {
-	if r.table.within(other.table) {
+	if other.table.reaches(r.table) {
 		panic("router: merging a router into itself")
 	}
 	for name := range other.table.names() {
@@ -108,6 +116,7 @@ func (r *Router) Merge(other *Router) {
 	for prefix := range other.table.prefixes() {
 		r.table.claimPrefix(prefix)
 	}
+	r.table.claimTables(other.table)
 	other.table.parents = append(other.table.parents, r.table)
 	r.table.merged = append(r.table.merged, merged{other, procedure.Chain(other, r.mw...)})
 }
@@ -116,18 +125,25 @@ func (r *Router) Merge(other *Router) {
 // middleware. H may be another router, or a client: then r is a gateway, and
 // the errors of the server behind it go on to the caller. A mounted client is
 // one connection with this process's identity: do not push one user's data
-// through it. Mount panics for a prefix that is no name, and for one that is,
-// begins or goes on from that of another mount or the name of a procedure.
+// through it. Mount panics for a prefix that is no name, and for one that meets
+// another mount or a procedure: they are the same, or one is the namespace of
+// the other. It also panics if h is nil, or a router that r shows in.
 func (r *Router) Mount(prefix string, h procedure.Handler) {
 	if err := procedure.CheckName(prefix); err != nil {
 		panic("router: mount: " + err.Error())
 	}
-	r.table.claimPrefix(prefix)
-	lister := any(h)
-	if _, local := h.(*Router); !local {
-		h = relayed(h)
+	if h == nil {
+		panic(fmt.Sprintf("router: mount %q of a nil handler", prefix))
 	}
-	r.table.mounts[prefix] = mount{lister, procedure.Chain(h, r.mw...)}
+	r.table.claimPrefix(prefix)
+	m := mount{target: h}
+	if other, local := m.router(); !local {
+		h = relayed(h)
+	} else if other.table.reaches(r.table) {
+		panic(fmt.Sprintf("router: mount %q of a router in itself", prefix))
+	}
+	m.handler = procedure.Chain(h, r.mw...)
+	r.table.mounts[prefix] = m
 }
 
 // relayed passes on what the server behind h says.
@@ -176,7 +192,7 @@ func (r *Router) Procedures() iter.Seq[procedure.Procedure] {
 		}
 	}
 	for prefix, m := range r.table.mounts {
-		lister, ok := m.lister.(interface {
+		lister, ok := m.target.(interface {
 			Procedures() iter.Seq[procedure.Procedure]
 		})
 		if !ok {
@@ -261,9 +277,52 @@ func (t *table) roots() []*table {
 	return roots
 }
 
-// within reports whether other is t or t shows in other.
-func (t *table) within(other *table) bool {
-	return t == other || slices.ContainsFunc(t.parents, func(p *table) bool { return p.within(other) })
+// tables yields t and what is merged into it.
+func (t *table) tables() iter.Seq[*table] {
+	return func(yield func(*table) bool) {
+		if !yield(t) {
+			return
+		}
+		for _, m := range t.merged {
+			for merged := range m.router.table.tables() {
+				if !yield(merged) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// claimTables panics if other shows in t already, or in what t is merged into:
+// its procedures, present and future, would be there twice.
+func (t *table) claimTables(other *table) {
+	for _, root := range t.roots() {
+		for shown := range root.tables() {
+			for more := range other.tables() {
+				if shown == more {
+					panic("router: merging a router twice")
+				}
+			}
+		}
+	}
+}
+
+// reaches reports whether other is t, or shows in t by merges and mounts.
+func (t *table) reaches(other *table) bool {
+	if t == other {
+		return true
+	}
+	for _, m := range t.merged {
+		if m.router.table.reaches(other) {
+			return true
+		}
+	}
+	for _, m := range t.mounts {
+		if r, local := m.router(); local && r.table.reaches(other) {
+			return true
+		}
+	}
+	return false
 }
 
 // knows reports whether t serves name, mounts included.
@@ -296,13 +355,8 @@ func (t *table) mounted(name string) (prefix string, m mount, ok bool) {
 // names yields the procedures of t and of what is merged into it.
 func (t *table) names() iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for name := range t.procedures {
-			if !yield(name) {
-				return
-			}
-		}
-		for _, m := range t.merged {
-			for name := range m.router.table.names() {
+		for shown := range t.tables() {
+			for name := range shown.procedures {
 				if !yield(name) {
 					return
 				}
@@ -314,13 +368,8 @@ func (t *table) names() iter.Seq[string] {
 // prefixes is names for mounts.
 func (t *table) prefixes() iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for prefix := range t.mounts {
-			if !yield(prefix) {
-				return
-			}
-		}
-		for _, m := range t.merged {
-			for prefix := range m.router.table.prefixes() {
+		for shown := range t.tables() {
+			for prefix := range shown.mounts {
 				if !yield(prefix) {
 					return
 				}
