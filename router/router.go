@@ -64,6 +64,14 @@ func (m mount) router() (*Router, bool) {
 	return r, ok
 }
 
+// serves reports whether the target may have the procedure. A router can tell,
+// and is asked first, so that NOT_FOUND names all that the caller asked for and
+// not what is left of it in here.
+func (m mount) serves(name string, kind procedure.Kind) bool {
+	r, local := m.router()
+	return !local || r.table.serves(name, kind)
+}
+
 type merged struct {
 	router  *Router
 	handler procedure.Handler
@@ -154,22 +162,19 @@ func relayed(h procedure.Handler) procedure.Handler {
 }
 
 // ServeRPC serves req with the procedure of its name and kind. Without one it
-// returns NOT_FOUND, in tRPC's words.
+// returns NOT_FOUND, in tRPC's words, and no middleware runs.
 func (r *Router) ServeRPC(ctx context.Context, req *procedure.Request, reply procedure.Reply) error {
-	if route, ok := r.table.procedures[req.Name]; ok {
-		if route.Kind == req.Kind {
-			return route.handler.ServeRPC(ctx, req, reply)
-		}
-		return notFound(req)
+	if route, ok := r.table.procedures[req.Name]; ok && route.Kind == req.Kind {
+		return route.handler.ServeRPC(ctx, req, reply)
 	}
 	for _, m := range r.table.merged {
-		if m.router.table.knows(req.Name) {
+		if m.router.table.serves(req.Name, req.Kind) {
 			return m.handler.ServeRPC(ctx, req, reply)
 		}
 	}
-	if prefix, m, ok := r.table.mounted(req.Name); ok {
+	if rest, m, ok := r.table.mounted(req.Name); ok && m.serves(rest, req.Kind) {
 		sub := *req
-		sub.Name = req.Name[len(prefix)+1:]
+		sub.Name = rest
 		return m.handler.ServeRPC(ctx, &sub, reply)
 	}
 	return notFound(req)
@@ -325,19 +330,21 @@ func (t *table) reaches(other *table) bool {
 	return false
 }
 
-// knows reports whether t serves name, mounts included.
-func (t *table) knows(name string) bool {
-	if _, ok := t.procedures[name]; ok {
-		return true
+// serves reports whether t has a procedure of that name and kind, mounts
+// included.
+func (t *table) serves(name string, kind procedure.Kind) bool {
+	if route, ok := t.procedures[name]; ok {
+		return route.Kind == kind
 	}
-	if _, _, ok := t.mounted(name); ok {
-		return true
+	if rest, m, ok := t.mounted(name); ok {
+		return m.serves(rest, kind)
 	}
-	return slices.ContainsFunc(t.merged, func(m merged) bool { return m.router.table.knows(name) })
+	return slices.ContainsFunc(t.merged, func(m merged) bool { return m.router.table.serves(name, kind) })
 }
 
-// mounted returns t's own mount that name belongs to.
-func (t *table) mounted(name string) (prefix string, m mount, ok bool) {
+// mounted returns t's own mount that name belongs to, and what the name is
+// there.
+func (t *table) mounted(name string) (rest string, m mount, ok bool) {
 	if len(t.mounts) == 0 {
 		return "", mount{}, false
 	}
@@ -346,7 +353,7 @@ func (t *table) mounted(name string) (prefix string, m mount, ok bool) {
 			continue
 		}
 		if m, ok := t.mounts[name[:i]]; ok {
-			return name[:i], m, true
+			return name[i+1:], m, true
 		}
 	}
 	return "", mount{}, false
