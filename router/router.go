@@ -92,8 +92,8 @@ func (r *Router) With(mw ...procedure.Middleware) *Router {
 }
 
 // Handle registers procedures. It panics for what is certain to be a bug: a
-// name that is taken or no name, a type that cannot be encoded, a validate tag
-// that is unknown.
+// name that is taken or no name, a procedure without a function, a type that
+// cannot be encoded, a validate tag that is unknown.
 func (r *Router) Handle(procedures ...procedure.Procedure) {
 	for _, p := range procedures {
 		var unset procedure.Options
