@@ -3,6 +3,7 @@ package router_test
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -87,4 +88,15 @@ func panicOf(f func()) (text string) {
 	}()
 	f()
 	return ""
+}
+
+// collect ranges over a stream to its end.
+func collect[T any](stream iter.Seq2[T, error]) (items []T, err error) {
+	for item, err := range stream {
+		if err != nil {
+			return items, err
+		}
+		items = append(items, item)
+	}
+	return items, nil
 }

@@ -80,7 +80,7 @@ type merged struct {
 // New returns an empty router whose procedures run inside mw, the first one
 // outermost.
 func New(mw ...procedure.Middleware) *Router {
-	return &Router{mw: mw, table: &table{procedures: map[string]route{}, mounts: map[string]mount{}}}
+	return &Router{mw: slices.Clone(mw), table: &table{procedures: map[string]route{}, mounts: map[string]mount{}}}
 }
 
 // With returns a view of r that adds mw to what is registered through it. The
