@@ -77,9 +77,10 @@ func overlay[T comparable](field *T, value T) {
 }
 
 // ServeRPC serves one call with the procedure's function, whatever the name in
-// the request.
+// the request. An error that the function had from another server, and did not
+// pass through [Relay], becomes INTERNAL_SERVER_ERROR with that as its cause.
 func (p Procedure) ServeRPC(ctx context.Context, req *Request, reply Reply) error {
-	return p.serve(ctx, req, reply, p.plan)
+	return own(p.serve(ctx, req, reply, p.plan))
 }
 
 // bind makes a Procedure of an untyped function. A nil one is left for Check to
