@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	sum   procedure.Query[string, int]        = "sum"
-	items procedure.Subscription[string, int] = "items"
+	sum  procedure.Query[string, int]        = "sum"
+	feed procedure.Subscription[string, int] = "feed"
 )
 
 // upstream is a client whose server refuses everything.
@@ -34,8 +34,8 @@ func asking(treat func(error) error) *router.Router {
 			n, err := sum.Call(ctx, upstream, in)
 			return n, treat(err)
 		}),
-		items.Func(func(ctx context.Context, in string, out *procedure.Stream[int]) error {
-			return treat(out.Forward(items.Resume(ctx, upstream, in, out.After())))
+		feed.Func(func(ctx context.Context, in string, out *procedure.Stream[int]) error {
+			return treat(out.Forward(feed.Resume(ctx, upstream, in, out.After())))
 		}),
 	)
 	return r
@@ -82,7 +82,7 @@ func TestErrorsOfOtherServers(t *testing.T) {
 		"a procedure of a router behind a prefix":  {mounting(procedure.Prefix("m", mounting(asking(same)))), "m.", false},
 		"a procedure that wraps with its own text": {asking(func(err error) error { return wrapped{err} }), "", false},
 	} {
-		for contract, kind := range map[string]procedure.Kind{string(sum): procedure.KindQuery, string(items): procedure.KindSubscription} {
+		for contract, kind := range map[string]procedure.Kind{string(sum): procedure.KindQuery, string(feed): procedure.KindSubscription} {
 			err := tt.h.ServeRPC(t.Context(), &procedure.Request{Name: tt.prefix + contract, Kind: kind}, func(m procedure.Message) error {
 				require.Equal(t, procedure.TypeStarted, m.Type)
 				return nil

@@ -23,9 +23,10 @@ import (
 	"github.com/zapsocket/zapsocket/procedure"
 )
 
-// A Router is a [procedure.Handler] that picks the procedure by its name.
-// Register first, serve after: no other method may run at the same time as
-// ServeRPC, which may be called concurrently.
+// A Router is a [procedure.Handler] that picks the procedure by its name; New
+// makes one. Register first, serve after: Handle, Merge and Mount may not run at
+// the same time as anything else. ServeRPC, Procedures and Lint may be called
+// concurrently.
 type Router struct {
 	// Validator checks the tags of procedures that name no Validator of their
 	// own; nil means the default one. RejectUnknown makes their inputs refuse
