@@ -66,7 +66,7 @@ func lintField(f reflect.StructField, report func(format string, args ...any)) {
 	if k := f.Type.Kind(); (k == reflect.Int64 || k == reflect.Uint64) && f.Type != reflect.TypeFor[time.Duration]() && !customJSON(f.Type) {
 		_, opts, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if !slices.Contains(strings.Split(opts, ","), "string") && !bounded(rules) {
-			report(`JavaScript rounds a %v beyond 2^53; add the option string to the json tag, or a rule such as lte=9007199254740991`, f.Type)
+			report(`JavaScript rounds an integer beyond 2^53, which %v can hold; add the option string to the json tag, or a rule such as lte=9007199254740991`, f.Type)
 		}
 	}
 }

@@ -88,7 +88,7 @@ func TestLintFindings(t *testing.T) {
 	}
 	const (
 		dive  = `the validate tags inside %s are not checked; add dive to the field's validate tag`
-		round = `JavaScript rounds a %s beyond 2^53; add the option string to the json tag, or a rule such as lte=9007199254740991`
+		round = `JavaScript rounds an integer beyond 2^53, which %s can hold; add the option string to the json tag, or a rule such as lte=9007199254740991`
 		zero  = `%s takes the zero %t for absent; use *%t, or drop the rule`
 	)
 	with := func(text string, values ...string) string { return strings.NewReplacer(values...).Replace(text) }
