@@ -36,6 +36,9 @@ func (m Mutation[In, Out]) Call(ctx context.Context, h Handler, in In) (Out, err
 
 // unary binds fn, erasing its types.
 func unary[In, Out any](name string, kind Kind, fn func(context.Context, In) (Out, error)) Procedure {
+	if fn == nil {
+		return bind[In, Out](name, kind, nil)
+	}
 	return bind[In, Out](name, kind, func(ctx context.Context, req *Request, reply Reply, p *plan) error {
 		in, err := input[In](ctx, req, p)
 		if err != nil {

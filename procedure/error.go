@@ -176,6 +176,17 @@ func Received(e *Error) *Error {
 	return &c
 }
 
+// own returns the error of a procedure of this server. One that came from
+// another is hidden here and not only when it leaves, because a Mount further
+// out would take it for what its own target says, and relay it.
+func own(err error) error {
+	var e *Error
+	if err == nil || !errors.As(err, &e) || e == nil || !e.remote {
+		return err
+	}
+	return hidden(err)
+}
+
 // Relay returns err so that one which came from another server goes on to the
 // caller as it is. A router does this for what it mounts.
 func Relay(err error) error {

@@ -14,6 +14,9 @@ type Subscription[In, Out any] string
 // and an error that only says so ends nothing anew.
 func (s Subscription[In, Out]) Func(fn func(context.Context, In, *Stream[Out]) error) Procedure {
 	name := string(s)
+	if fn == nil {
+		return bind[In, Out](name, KindSubscription, nil)
+	}
 	return bind[In, Out](name, KindSubscription, func(ctx context.Context, req *Request, reply Reply, p *plan) error {
 		in, err := input[In](ctx, req, p)
 		if err != nil {
@@ -30,6 +33,9 @@ func (s Subscription[In, Out]) Func(fn func(context.Context, In, *Stream[Out]) e
 // subscribers get what is published to it. The input is decoded and validated,
 // and otherwise ignored.
 func (s Subscription[In, Out]) From(src Source[Out]) Procedure {
+	if src == nil {
+		return bind[In, Out](string(s), KindSubscription, nil)
+	}
 	return bind[In, Out](string(s), KindSubscription, func(ctx context.Context, req *Request, reply Reply, p *plan) error {
 		in, err := input[In](ctx, req, p)
 		if err != nil {

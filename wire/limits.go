@@ -122,7 +122,7 @@ type Limits struct {
 }
 
 // Server returns l with every field set: zeros are a server's defaults, and
-// what is switched off is the largest value of its type.
+// what is switched off is the largest value of its type, but 0 for MinRate.
 func (l Limits) Server() Limits {
 	always(&l.Message, 4<<20)
 	return l.withDefaults()
