@@ -20,9 +20,11 @@ type Limits struct {
 	// floods of tiny and of empty fragments. Default: Message x 1.125 + 16 KiB.
 	MessageBytes int64
 
-	// Input is the size in bytes of one call's input, for procedures that set
-	// no MaxInput of their own. A larger one is answered with
-	// PAYLOAD_TOO_LARGE. Default: 1 MiB + 64 KiB.
+	// Input is the size in bytes of one call's input: on a server of what it
+	// accepts for procedures that set no MaxInput of their own, on a client of
+	// what it sends. A larger one is answered with PAYLOAD_TOO_LARGE.
+	// Defaults: 1 MiB + 64 KiB for a server, 4 MiB - 64 KiB for a client,
+	// which is what fits into a server's Message.
 	Input int
 
 	// Reply is the size in bytes of one answer or stream item sent. A larger

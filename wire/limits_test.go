@@ -25,7 +25,7 @@ func same(value, off any) limit { return limit{value, value, off} }
 var limits = map[string]limit{
 	"Message":          {int64(4 << 20), int64(16<<20 + 64<<10), nil},
 	"MessageBytes":     {int64(4<<20*9/8 + 16<<10), int64((16<<20+64<<10)*9/8 + 16<<10), int64(math.MaxInt64)},
-	"Input":            same(1<<20+64<<10, math.MaxInt),
+	"Input":            {1<<20 + 64<<10, 4<<20 - 64<<10, math.MaxInt},
 	"Reply":            same(16<<20, math.MaxInt),
 	"Params":           same(16<<10, math.MaxInt),
 	"ParamsTimeout":    same(5*time.Second, time.Duration(math.MaxInt64)),
