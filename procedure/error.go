@@ -180,8 +180,11 @@ func Received(e *Error) *Error {
 // another is hidden here and not only when it leaves, because a Mount further
 // out would take it for what its own target says, and relay it.
 func own(err error) error {
+	if err == nil {
+		return nil
+	}
 	var e *Error
-	if err == nil || !errors.As(err, &e) || e == nil || !e.remote {
+	if !errors.As(err, &e) || e == nil || !e.remote {
 		return err
 	}
 	return hidden(err)

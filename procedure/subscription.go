@@ -25,7 +25,7 @@ func (s Subscription[In, Out]) Func(fn func(context.Context, In, *Stream[Out]) e
 		if err := reply(Message{Type: TypeStarted, Overflow: p.overflow}); err != nil {
 			return err
 		}
-		return fn(ctx, in, &Stream[Out]{ctx: ctx, name: name, after: after(req, &in, p), reply: reply, check: p.out})
+		return fn(ctx, *in, &Stream[Out]{ctx: ctx, name: name, after: after(req, in, p), reply: reply, check: p.out})
 	})
 }
 
@@ -42,7 +42,7 @@ func (s Subscription[In, Out]) From(src Source[Out]) Procedure {
 			return err
 		}
 		resumed := *req
-		resumed.After = after(req, &in, p)
+		resumed.After = after(req, in, p)
 		return src.ServeRPC(ctx, &resumed, p.started(reply))
 	})
 }
@@ -99,7 +99,7 @@ func (s *Stream[T]) send(item Tracked[T]) error {
 	if err := s.check.output(s.ctx, s.name, &item.Data); err != nil {
 		return err
 	}
-	return s.reply(Message{ID: item.ID, Body: Value(item.Data), Dropped: item.Dropped})
+	return s.reply(Message{ID: item.ID, Body: Value(&item.Data), Dropped: item.Dropped})
 }
 
 // Forward sends everything seq yields, tracked where it has an ID and with
