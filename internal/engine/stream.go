@@ -78,12 +78,14 @@ func (s *Stream) Send(id string, payload []byte, dropped uint64, owned bool) err
 	if err := s.admitLocked(len(payload)); err != nil {
 		if err == errDropped {
 			s.dropped += 1 + dropped
+			q.dropped += 1 + dropped
 			return nil
 		}
 		return err
 	}
 	it := item{id: id, payload: payload, dropped: dropped + s.dropped}
 	s.dropped = 0
+	q.dropped += dropped
 	if s.n == 0 && q.roomLocked() && q.ready.empty() {
 		s.frameLocked(&it)
 		q.scheduleLocked()
@@ -125,6 +127,7 @@ func (s *Stream) admitLocked(size int) error {
 		switch s.policy {
 		case procedure.OverflowDropOldest, procedure.OverflowLatest:
 			s.missLocked(1 + s.dropLocked().dropped)
+			s.q.dropped++
 		case procedure.OverflowDropNewest:
 			return errDropped
 		case procedure.OverflowDisconnect:
@@ -157,6 +160,7 @@ func (s *Stream) holdLocked(it item) {
 	s.ring[(s.head+s.n)%len(s.ring)] = it
 	s.n++
 	s.bytes += len(it.payload)
+	s.q.held += len(it.payload)
 }
 
 // dropLocked takes the oldest item off the ring.
@@ -166,6 +170,7 @@ func (s *Stream) dropLocked() item {
 	s.head = (s.head + 1) % len(s.ring)
 	s.n--
 	s.bytes -= len(it.payload)
+	s.q.held -= len(it.payload)
 	if s.n == 0 {
 		s.ring, s.head = nil, 0 // an idle stream costs nothing
 	}
@@ -197,6 +202,7 @@ func (s *Stream) Stop() {
 }
 
 func (s *Stream) clearLocked() {
+	s.q.held -= s.bytes
 	s.ring, s.head, s.n, s.bytes = nil, 0, 0, 0
 	if s.queued {
 		s.q.ready.remove(s)
