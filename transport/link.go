@@ -23,6 +23,16 @@ type link interface {
 	// probe asks the other end for a sign of life. It does not wait.
 	probe() error
 
+	// ping asks it for a pong, of which it returns when that came. It does
+	// not wait. Forget says that nobody does any more.
+	ping() (pong <-chan time.Time, forget func(), err error)
+
+	// pong is told of a text PONG.
+	pong()
+
+	// traffic returns what has gone over the link.
+	traffic() traffic
+
 	// close tells the other end why and lets it go, after what is queued has
 	// been written. If hard is set nothing more is read; otherwise the other
 	// end has a moment to answer the close. It does not wait.
@@ -32,7 +42,8 @@ type link interface {
 	// reader calls it last.
 	end()
 
-	// cut ends the link now.
+	// cut ends the link now. The other end is not told why, unless that has
+	// been queued.
 	cut()
 
 	// gone is closed when nothing of the link is left.
@@ -61,12 +72,15 @@ type connLink struct {
 	limits *wire.Limits
 	ctx    context.Context // ends when the link is cut
 	cancel context.CancelFunc
+	own    ownPings
 
-	mu     sync.Mutex
-	last   time.Time // of the last message that arrived
-	code   int       // to close with
-	reason string
-	broken error // why no more is read
+	mu       sync.Mutex
+	last     time.Time // of the last message that arrived
+	received uint64    // bytes of messages
+	sent     uint64
+	code     int // to close with
+	reason   string
+	broken   error // why no more is read
 
 	done chan struct{}
 	once sync.Once
@@ -98,6 +112,9 @@ func (l *connLink) Write(p []byte) (int, error) {
 			return written, err
 		}
 		written += 4 + n
+		l.mu.Lock()
+		l.sent += uint64(n)
+		l.mu.Unlock()
 	}
 	return written, nil
 }
@@ -111,9 +128,14 @@ func (l *connLink) next() ([]byte, bool, error) {
 		return nil, false, l.broken
 	}
 	if err != nil {
+		var closed *wire.CloseError
+		if l.code == 0 && errors.As(err, &closed) {
+			l.code = wire.CloseNormal // it has closed, so it is let go in order
+		}
 		return nil, false, err
 	}
 	l.last = time.Now()
+	l.received += uint64(len(message))
 	if int64(len(message)) > l.limits.Message {
 		return nil, false, &violation{wire.CloseTooBig, "message is too large"}
 	}
@@ -128,7 +150,7 @@ func (l *connLink) idle() time.Duration {
 
 // probe sends a text PING: a Conn has no other.
 func (l *connLink) probe() error {
-	err := l.queue.Direct([]byte(engine.Ping))
+	err := l.own.send(func(uint64) error { return l.queue.Direct([]byte(engine.Ping)) })
 	l.queue.Flush()
 	return err
 }
@@ -159,7 +181,7 @@ func (l *connLink) cut() {
 		code, reason := l.code, l.reason
 		l.mu.Unlock()
 		if code == 0 {
-			code = wire.CloseNormal
+			code = wire.CloseAbnormal
 		}
 		l.conn.Close(code, reason)
 		l.cancel()

@@ -21,10 +21,7 @@ func (c *Conn) serve(h *Handshake) {
 	}
 	err := c.read(h)
 	stopBeating()
-	var v *violation
-	if errors.As(err, &v) {
-		c.breakOff(v.code, v.reason)
-	}
+	c.concludeRead(err)
 	c.stop()
 	c.link.end()
 	<-c.link.gone()
@@ -33,15 +30,12 @@ func (c *Conn) serve(h *Handshake) {
 	c.server.forget(c)
 }
 
-// read reads until an error. A client that announced connection params may
-// send one message before it is let in; then it is not read on until it is.
+// read reads until an error. A client may send one message before it is let
+// in; then it is not read on until it is.
 func (c *Conn) read(h *Handshake) error {
-	var outcome func() error
-	if announcesParams(h.Request) {
-		var err error
-		if outcome, err = c.meet(h); err != nil {
-			return err
-		}
+	outcome, err := c.letIn(h)
+	if err != nil {
+		return err
 	}
 	for {
 		message, text, err := c.link.next()
@@ -104,6 +98,7 @@ func (c *Conn) keepAlive(message []byte, text bool) (kept bool, err error) {
 	}
 	switch string(message) {
 	case engine.Pong:
+		c.link.pong()
 		return true, nil
 	case engine.Ping:
 		if !c.budgets.ping() {
@@ -222,10 +217,7 @@ func (c *Conn) logHidden(path string, e *procedure.Error) {
 	}
 	if cause := e.Cause(); cause != nil {
 		attrs = append(attrs, slog.String("error", cause.Error()))
-		var p *panicError
-		if errors.As(cause, &p) {
-			attrs = append(attrs, slog.String("stack", string(p.stack)))
-		}
+		attrs = append(attrs, stackOf(cause)...)
 	}
 	c.server.log.LogAttrs(c.ctx, slog.LevelError, "call failed", attrs...)
 }

@@ -38,6 +38,9 @@ type socket struct {
 	early []byte       // what came with the upgrade request
 	last  atomic.Int64 // when something last arrived, since epoch
 	pings *rate.Limiter
+	own   ownPings
+
+	received atomic.Uint64 // in bytes
 
 	// Of the message being read; only the reader uses them.
 	reading  bool
@@ -49,10 +52,9 @@ type socket struct {
 	broken error       // why no more is read: set once
 	killer *time.Timer // cuts a peer that does not answer a close
 
-	probed     atomic.Bool // a pong is expected
-	finishOnce sync.Once
-	cutOnce    sync.Once
-	done       chan struct{}
+	probed  atomic.Bool // the heartbeat expects a pong
+	cutOnce sync.Once
+	done    chan struct{}
 }
 
 func newSocket(limits *wire.Limits) *socket {
@@ -76,6 +78,7 @@ func (s *socket) hijacked(conn net.Conn, early []byte) {
 func (s *socket) Read(p []byte) (int, error) {
 	if len(s.early) > 0 {
 		n := copy(p, s.early)
+		s.received.Add(uint64(n))
 		s.early = s.early[n:]
 		return n, nil
 	}
@@ -90,6 +93,7 @@ func (s *socket) Read(p []byte) (int, error) {
 	n, err := s.Conn.Read(p)
 	if n > 0 {
 		s.last.Store(int64(time.Since(s.epoch)))
+		s.received.Add(uint64(n))
 		if s.budget -= int64(n); s.budget < 0 {
 			return n, s.breakOff(wire.ClosePolicy, "message takes too many bytes")
 		}
@@ -213,8 +217,8 @@ func (s *socket) onPing(context.Context, []byte) bool {
 
 // onPong lets a pong that was asked for cost nothing. Others count as bytes of
 // the next message, so that a flood of them ends.
-func (s *socket) onPong(context.Context, []byte) {
-	if s.probed.CompareAndSwap(true, false) {
+func (s *socket) onPong(_ context.Context, payload []byte) {
+	if s.wasAsked(payload) {
 		s.quiet()
 	}
 }
@@ -240,12 +244,10 @@ func (s *socket) Write(frame []byte) (int, error) {
 	return len(frame), nil
 }
 
-// Close is called by the library when it is through with the connection. What
-// is queued is still written.
-func (s *socket) Close() error {
-	s.finish()
-	return nil
-}
+// Close is called by the library when it is through with the connection, which
+// it then tells the reader. It is the reader who ends the link: when the peer
+// sees the end, the connection counts no more, and it may come back at once.
+func (s *socket) Close() error { return nil }
 
 // sink is the side of a socket that its queue sees.
 type sink struct{ *socket }
@@ -322,26 +324,20 @@ func (s *socket) cutLater() {
 	}
 }
 
-func (s *socket) end() {
-	s.ws.CloseNow() // calls Close
-	s.finish()
-}
-
 // linger is how long a connection is read on behind a close, so that the peer
 // gets to see the close frame: closing with unread input would reset the
 // connection, and take the frame along.
 const linger = 500 * time.Millisecond
 
-func (s *socket) finish() {
-	s.finishOnce.Do(func() {
-		s.cutLater()
-		s.queue.Finish(func() {
-			if half, ok := s.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-				s.SetReadDeadline(time.Now().Add(linger))
-				io.CopyN(io.Discard, s.Conn, 1<<20)
-			}
-			s.cut()
-		})
+func (s *socket) end() {
+	s.ws.CloseNow()
+	s.cutLater()
+	s.queue.Finish(func() {
+		if half, ok := s.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+			s.SetReadDeadline(time.Now().Add(linger))
+			io.CopyN(io.Discard, s.Conn, 1<<20)
+		}
+		s.cut()
 	})
 }
 
@@ -352,6 +348,9 @@ func (s *socket) cut() {
 			s.killer.Stop()
 		}
 		s.mu.Unlock()
+		if tls, ok := s.Conn.(interface{ NetConn() net.Conn }); ok {
+			tls.NetConn().Close() // or its Close might wait to say goodbye
+		}
 		s.Conn.Close()
 		s.queue.Close(errGone)
 		close(s.done)

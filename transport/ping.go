@@ -1,0 +1,135 @@
+package transport
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/zapsocket/zapsocket/internal/engine"
+)
+
+// Ping sends a WebSocket ping and returns how long its pong took, with what
+// was queued before it. On a [wire.Conn] it is a text PING, and the PONGs are
+// taken for the answers in their order. Several Pings may be under way. A Ping
+// ends with ctx, or with the connection: then errors.Is finds net.ErrClosed.
+// The server looks for dead connections by itself, see Limits.ProbeAfter.
+func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
+	begun := time.Now()
+	pong, forget, err := c.link.ping()
+	if err != nil {
+		return 0, errEnded
+	}
+	defer forget()
+	select {
+	case at := <-pong:
+		return at.Sub(begun), nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	case <-c.ctx.Done():
+		return 0, errEnded
+	}
+}
+
+var errEnded = fmt.Errorf("transport: connection has ended: %w", net.ErrClosed)
+
+// ownPings are those of one connection that are to be answered. They are
+// numbered from 1.
+type ownPings struct {
+	mu      sync.Mutex
+	sent    uint64                      // the last
+	heard   uint64                      // the last whose pong came
+	waiting map[uint64]chan<- time.Time // for whom Ping waits
+}
+
+// send numbers a ping that nobody waits for. Put queues it.
+func (p *ownPings) send(put func(n uint64) error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sendLocked(put)
+}
+
+func (p *ownPings) sendLocked(put func(n uint64) error) error {
+	err := put(p.sent + 1)
+	if err == nil {
+		p.sent++
+	}
+	return err
+}
+
+// await numbers a ping and returns where the time of its pong will be.
+func (p *ownPings) await(put func(n uint64) error) (pong <-chan time.Time, forget func(), err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.sendLocked(put); err != nil {
+		return nil, nil, err
+	}
+	n, at := p.sent, make(chan time.Time, 1)
+	if p.waiting == nil {
+		p.waiting = map[uint64]chan<- time.Time{}
+	}
+	p.waiting[n] = at
+	return at, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.waiting, n)
+	}, nil
+}
+
+// answer takes the pong for ping n, and reports whether it was asked for.
+func (p *ownPings) answer(n uint64) (asked bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.answerLocked(n)
+}
+
+func (p *ownPings) answerLocked(n uint64) (asked bool) {
+	if n > p.sent {
+		return false
+	}
+	asked = n > p.heard // also for a Ping that has been given up
+	p.heard = max(p.heard, n)
+	if pong, ok := p.waiting[n]; ok {
+		delete(p.waiting, n)
+		pong <- time.Now() // has room for it
+		asked = true
+	}
+	return asked
+}
+
+// answerNext takes a pong that does not say which ping it is for.
+func (p *ownPings) answerNext() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.answerLocked(p.heard + 1)
+}
+
+// pingPayload is how many bytes of a ping hold its number.
+const pingPayload = 8
+
+func (s *socket) ping() (<-chan time.Time, func(), error) {
+	return s.own.await(func(n uint64) error {
+		const finPing = 0x89
+		return s.queue.PutFrame(binary.BigEndian.AppendUint64([]byte{finPing, pingPayload}, n))
+	})
+}
+
+// pong does nothing: a text PONG is nobody's answer.
+func (s *socket) pong() {}
+
+// wasAsked takes a pong, and reports whether it answers a ping. Any will do
+// for the heartbeat's.
+func (s *socket) wasAsked(payload []byte) bool {
+	if len(payload) == pingPayload && s.own.answer(binary.BigEndian.Uint64(payload)) {
+		return true
+	}
+	return s.probed.CompareAndSwap(true, false)
+}
+
+func (l *connLink) ping() (<-chan time.Time, func(), error) {
+	return l.own.await(func(uint64) error { return l.queue.Put([]byte(engine.Ping)) })
+}
+
+func (l *connLink) pong() { l.own.answerNext() }
