@@ -3,9 +3,12 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -28,6 +31,9 @@ type Conn struct {
 	cancel context.CancelFunc
 	remote netip.AddrPort
 	header http.Header
+
+	connectedAt time.Time
+	membership  membership // of the hub, which guards it
 
 	extended bool           // the other end is one of ours
 	scanner  engine.Scanner // the reader's
@@ -59,13 +65,14 @@ func (s *Server) newConn(ctx context.Context, r *http.Request, remote netip.Addr
 		id = uuid.New()
 	}
 	c := &Conn{
-		id:       id.String(),
-		server:   s,
-		limits:   &s.limits,
-		remote:   remote,
-		extended: extended,
-		scanner:  engine.Scanner{MaxDepth: s.limits.Depth, MaxBatch: s.limits.Batch, Extended: extended},
-		done:     make(chan struct{}),
+		id:          id.String(),
+		server:      s,
+		limits:      &s.limits,
+		remote:      remote,
+		connectedAt: time.Now(),
+		extended:    extended,
+		scanner:     engine.Scanner{MaxDepth: s.limits.Depth, MaxBatch: s.limits.Batch, Extended: extended},
+		done:        make(chan struct{}),
 	}
 	if r != nil {
 		c.header = r.Header
@@ -80,6 +87,11 @@ func (c *Conn) over(l link.Link) { c.link, c.queue = l, l.Queue() }
 
 // ID returns the connection's UUID, of version 7.
 func (c *Conn) ID() string { return c.id }
+
+// Context returns the context that all contexts of the connection's calls come
+// from. It ends with the connection. Its values are those of the upgrade
+// request's context, and ConnFrom finds the connection.
+func (c *Conn) Context() context.Context { return c.ctx }
 
 // RemoteAddr returns the address of the TCP peer.
 func (c *Conn) RemoteAddr() netip.AddrPort { return c.remote }
@@ -121,7 +133,9 @@ func (c *Conn) PushEvent(_ context.Context, name string, b procedure.Body) int {
 	if c.server.hub == nil {
 		return 0
 	}
-	return c.server.hub.push(name, b, c)
+	return c.server.hub.push(name, b, func(e *event, to []*listener) []*listener {
+		return append(to, e.byConn[c]...)
+	})
 }
 
 // EventValidator returns what the event was bound with.
@@ -133,21 +147,47 @@ func (c *Conn) EventValidator(name string) *procedure.Validator {
 }
 
 // Close tells the client the code and reason and closes the connection once
-// what is queued for it has been written. It does not wait. The code is one of
-// RFC 6455, section 7.4, or from 3000 to 4999; a reason beyond 123 bytes is
-// cut.
+// what is queued for it has been written. It does not wait. From here on no
+// further call of the client is served. The code is one of RFC 6455, section
+// 7.4, or from 3000 to 4999; a reason beyond 123 bytes is cut.
 func (c *Conn) Close(code int, reason string) error {
 	if !link.ValidCloseCode(code) {
-		return errors.New("transport: close code is not one that may be sent")
+		return errCloseCode
 	}
-	c.link.Close(code, link.ClipReason(reason), false)
+	reason = link.ClipReason(reason)
+	c.conclude(ending{Disconnect: Disconnect{Code: code, Reason: reason}})
+	c.link.Close(code, reason, false)
 	return nil
 }
+
+var errCloseCode = errors.New("transport: close code is not one that may be sent")
+
+// Terminate cuts the connection at once: the client gets neither a close frame
+// nor what is queued for it. It is for clients that misbehave, and for tests
+// of what happens when the network fails.
+func (c *Conn) Terminate() {
+	c.conclude(ending{Disconnect: Disconnect{Code: wire.CloseAbnormal, Err: errTerminated}})
+	c.link.Cut()
+	c.cancel()
+}
+
+var errTerminated = fmt.Errorf("transport: connection was terminated: %w", net.ErrClosed)
 
 // breakOff is Close towards a peer that broke a rule: nothing more of it is
 // read.
 func (c *Conn) breakOff(code int, reason string) {
-	c.link.Close(code, link.ClipReason(reason), true)
+	reason = link.ClipReason(reason)
+	c.abandon(ending{
+		Disconnect: Disconnect{Code: code, Reason: reason, Err: &wire.CloseError{Code: code, Reason: reason}},
+		fault:      true,
+	})
+}
+
+// abandon closes the connection as e says, without waiting for the calls in
+// flight or for the client's answer.
+func (c *Conn) abandon(e ending) {
+	c.conclude(e)
+	c.link.Close(e.Code, e.Reason, true)
 	c.cancel()
 }
 
@@ -162,4 +202,5 @@ func (c *Conn) stop() {
 	})
 	c.cancel()
 	c.server.leave(c)
+	c.update(func(st *state) { st.left = true })
 }

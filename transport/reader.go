@@ -17,10 +17,7 @@ func (c *Conn) serve(h *Handshake) {
 	stopWatching := link.Watch(c.link, c.limits)
 	err := c.read(h)
 	stopWatching()
-	var v *link.Violation
-	if errors.As(err, &v) {
-		c.breakOff(v.Code, v.Reason)
-	}
+	c.concludeRead(err)
 	c.stop()
 	c.link.End()
 	<-c.link.Gone()
@@ -29,15 +26,12 @@ func (c *Conn) serve(h *Handshake) {
 	c.server.forget(c)
 }
 
-// read reads until an error. A client that announced connection params may
-// send one message before it is let in; then it is not read on until it is.
+// read reads until an error. A client may send one message before it is let
+// in; then it is not read on until it is.
 func (c *Conn) read(h *Handshake) error {
-	var outcome func() error
-	if announcesParams(h.Request) {
-		var err error
-		if outcome, err = c.meet(h); err != nil {
-			return err
-		}
+	outcome, err := c.letIn(h)
+	if err != nil {
+		return err
 	}
 	for {
 		message, text, err := c.link.Next()
@@ -100,6 +94,7 @@ func (c *Conn) keepAlive(message []byte, text bool) (kept bool, err error) {
 	}
 	switch string(message) {
 	case engine.Pong:
+		c.link.Pong()
 		return true, nil
 	case engine.Ping:
 		if !c.budgets.ping() {
@@ -221,10 +216,7 @@ func (c *Conn) logHidden(path string, e *procedure.Error) {
 	}
 	if cause := e.Cause(); cause != nil {
 		attrs = append(attrs, slog.String("error", cause.Error()))
-		var p *panicError
-		if errors.As(cause, &p) {
-			attrs = append(attrs, slog.String("stack", string(p.stack)))
-		}
+		attrs = append(attrs, stackOf(cause)...)
 	}
 	c.server.log.LogAttrs(c.ctx, slog.LevelError, "call failed", attrs...)
 }

@@ -76,15 +76,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := s.options.checkOrigin(r); err != nil {
 		http.Error(w, err.Error(), http.StatusForbidden)
+		s.report(r.Context(), err)
 		return
 	}
 	remote, _ := netip.ParseAddrPort(r.RemoteAddr) // the zero AddrPort for a Unix socket
 	if err := s.admission.enter(remote.Addr()); err != nil {
 		refuseHTTP(w, err)
+		s.report(r.Context(), err)
 		return
 	}
 	if err := s.upgrade(w, r, remote); err != nil {
 		s.admission.leave(remote.Addr())
+		s.report(r.Context(), err)
 	}
 }
 
@@ -177,7 +180,9 @@ func (s *Server) ServeConn(ctx context.Context, conn wire.Conn, h *Handshake) er
 	own := *h
 	c := s.newConn(context.WithoutCancel(ctx), own.Request, netip.AddrPort{}, isOurs(own.Request))
 	c.over(link.Over(context.WithoutCancel(ctx), conn, &s.limits))
-	defer context.AfterFunc(ctx, func() { c.breakOff(wire.CloseGoingAway, "context has ended") })()
+	defer context.AfterFunc(ctx, func() {
+		c.abandon(ending{Disconnect: Disconnect{Code: wire.CloseGoingAway, Reason: "context has ended", Err: context.Cause(ctx)}})
+	})()
 	if err := s.admission.enter(netip.Addr{}); err != nil {
 		return c.turnAway(err)
 	}
@@ -208,15 +213,13 @@ func (c *Conn) turnAway(err error) error {
 	c.link.End()
 	<-c.link.Gone()
 	c.cancel()
+	c.server.report(context.WithoutCancel(c.ctx), err)
 	return err
 }
 
 // enter makes c one of the server's connections.
 func (s *Server) enter(c *Conn) {
 	s.executor.acquire()
-	if s.hub != nil {
-		s.hub.enter(c)
-	}
 	s.mu.Lock()
 	s.conns[c] = struct{}{}
 	draining := s.draining
@@ -306,7 +309,7 @@ func (s *Server) Close() error {
 	conns := s.snapshotLocked()
 	s.mu.Unlock()
 	for _, c := range conns {
-		c.breakOff(wire.CloseGoingAway, "server is closing")
+		c.abandon(ending{Disconnect: Disconnect{Code: wire.CloseGoingAway, Reason: "server is closing"}})
 	}
 	return nil
 }

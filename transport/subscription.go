@@ -41,8 +41,11 @@ var (
 func (c *Conn) subscribe(r *engine.Request, req procedure.Request) error {
 	s := &subscription{c: c, id: r.ID, key: r.ID.Key(), jsonrpc: r.JSONRPC, req: req}
 	var refused error
+	late := false
 	c.update(func(st *state) {
 		switch _, live := st.subs[s.key]; {
+		case st.end != nil:
+			late = true
 		case live:
 			refused = procedure.Errorf(procedure.CodeBadRequest, "Duplicate id %s", clipName(r.ID))
 		case len(st.subs) >= c.limits.Subscriptions:
@@ -56,6 +59,9 @@ func (c *Conn) subscribe(r *engine.Request, req procedure.Request) error {
 			st.subs[s.key] = s
 		}
 	})
+	if late { // nobody would get the items
+		return nil
+	}
 	if refused != nil {
 		if c.budgets.strikes > maxStrikes {
 			return errChurn

@@ -51,7 +51,10 @@ type Queue struct {
 	ready   streamList
 	err     error  // nothing enters any more
 	flushed func() // called once when all is written after the last entry
+	taken   int    // bytes being written
+	held    int    // bytes of the payloads in the rings
 	sent    uint64 // bytes handed to the sink
+	dropped uint64 // items that streams have dropped, or were told of
 }
 
 // A QueueConfig sets a Queue up.
@@ -153,6 +156,19 @@ func (q *Queue) Control(frame []byte, last bool) error {
 	return nil
 }
 
+// PutFrame is Put for a whole WebSocket frame.
+func (q *Queue) PutFrame(frame []byte) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err != nil {
+		return q.err
+	}
+	q.need()
+	q.buf = append(q.buf, frame...)
+	q.scheduleLocked()
+	return nil
+}
+
 // Put queues a message at once, room or not: for what is small and bounded in
 // number, and must not be parted from what the caller does besides.
 func (q *Queue) Put(message []byte) error {
@@ -240,11 +256,18 @@ func (q *Queue) Depth() int {
 	return len(q.buf)
 }
 
-// Sent returns the number of bytes handed to the sink.
-func (q *Queue) Sent() uint64 {
+// QueueStats are a Queue's numbers at one moment.
+type QueueStats struct {
+	Waiting int    // bytes that the sink has not taken: queued, being written, or in rings
+	Sent    uint64 // bytes handed to the sink
+	Dropped uint64 // items the streams have dropped, and those that Send was told of
+}
+
+// Stats returns the queue's numbers.
+func (q *Queue) Stats() QueueStats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.sent
+	return QueueStats{Waiting: len(q.buf) + q.taken + q.held, Sent: q.sent, Dropped: q.dropped}
 }
 
 // Flush writes what the sink takes without waiting; a writer of its own takes
@@ -264,7 +287,7 @@ func (q *Queue) Flush() {
 	q.mu.Unlock()
 	n, err := q.sink.TryWrite(out)
 	q.mu.Lock()
-	q.sent += uint64(n)
+	q.wroteLocked(n, len(out)-n)
 	switch {
 	case err != nil:
 		q.failLocked(err)
@@ -288,11 +311,17 @@ func (q *Queue) Flush() {
 func (q *Queue) takeLocked() []byte {
 	q.writing = true
 	out := q.buf
-	q.buf = nil
+	q.buf, q.taken = nil, len(out)
 	if q.waiting > 0 {
 		q.room.Broadcast()
 	}
 	return out
+}
+
+// wroteLocked counts n bytes that the sink took, and those still to come.
+func (q *Queue) wroteLocked(n, left int) {
+	q.sent += uint64(n)
+	q.taken = left
 }
 
 // scheduleLocked has what is queued written soon.
@@ -312,7 +341,7 @@ func (q *Queue) write(out []byte, n int) {
 		if n < len(out) {
 			m, err := q.sink.Write(out[n:])
 			q.mu.Lock()
-			q.sent += uint64(m)
+			q.wroteLocked(m, 0)
 			if err != nil {
 				q.failLocked(err)
 			}
@@ -349,7 +378,7 @@ func (q *Queue) failLocked(err error) {
 	first := q.err == nil
 	q.endLocked(err)
 	release(q.buf)
-	q.buf = nil
+	q.buf, q.taken = nil, 0
 	if first && q.onError != nil {
 		go q.onError(err) // ends with the connection it tears down
 	}

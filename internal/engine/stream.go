@@ -102,12 +102,14 @@ func (s *Stream) Send(id string, payload []byte, dropped uint64, owned bool) err
 	if err := s.admitLocked(len(payload)); err != nil {
 		if err == errDropped {
 			s.dropped += 1 + dropped
+			q.dropped += 1 + dropped
 			return nil
 		}
 		return err
 	}
 	it := item{id: id, payload: payload, dropped: dropped + s.dropped}
 	s.dropped = 0
+	q.dropped += dropped
 	if s.n == 0 && s.credit != 0 && q.roomLocked() && q.ready.empty() {
 		s.frameLocked(&it)
 		q.scheduleLocked()
@@ -147,6 +149,7 @@ func (s *Stream) admitLocked(size int) error {
 		switch s.policy {
 		case procedure.OverflowDropOldest, procedure.OverflowLatest:
 			s.missLocked(1 + s.dropLocked().dropped)
+			s.q.dropped++
 		case procedure.OverflowDropNewest:
 			return errDropped
 		case procedure.OverflowDisconnect:
@@ -179,6 +182,7 @@ func (s *Stream) holdLocked(it item) {
 	s.ring[(s.head+s.n)%len(s.ring)] = it
 	s.n++
 	s.bytes += len(it.payload)
+	s.q.held += len(it.payload)
 }
 
 // dropLocked takes the oldest item off the ring.
@@ -188,6 +192,7 @@ func (s *Stream) dropLocked() item {
 	s.head = (s.head + 1) % len(s.ring)
 	s.n--
 	s.bytes -= len(it.payload)
+	s.q.held -= len(it.payload)
 	if s.n == 0 {
 		s.ring, s.head = nil, 0 // an idle stream costs nothing
 	}
@@ -222,6 +227,7 @@ func (s *Stream) Stop() {
 }
 
 func (s *Stream) clearLocked() {
+	s.q.held -= s.bytes
 	s.ring, s.head, s.n, s.bytes = nil, 0, 0, 0
 	if s.queued {
 		s.q.ready.remove(s)

@@ -87,9 +87,14 @@ func TestOverflowPolicies(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(tt.policy), func(t *testing.T) {
 			bubble(t, func(t *testing.T, s *sink) {
-				_, st := backlog(t, s, tt.policy)
+				q, st := backlog(t, s, tt.policy)
+				before := q.Stats()
 				send(t, st, 1, 10)
+				stats := q.Stats()
+				require.EqualValues(t, 10-len(tt.want), stats.Dropped)
+				require.GreaterOrEqual(t, stats.Waiting, before.Waiting+len(tt.want), "what the ring holds waits, too")
 				require.Equal(t, tt.want, items(t, s))
+				require.Zero(t, q.Stats().Waiting)
 			})
 		})
 	}
@@ -110,9 +115,10 @@ func TestDropsOfTheNewestAreTold(t *testing.T) {
 // Drops that happened before the stream, in a hub's backlog, add up.
 func TestDropsAddUp(t *testing.T) {
 	bubble(t, func(t *testing.T, s *sink) {
-		_, st := backlog(t, s, procedure.OverflowDropOldest)
+		q, st := backlog(t, s, procedure.OverflowDropOldest)
 		require.NoError(t, st.Send("", []byte("1"), 5, false))
 		send(t, st, 2, 5)
+		require.EqualValues(t, 6, q.Stats().Dropped)
 		require.Equal(t, dropped(6, "2"), items(t, s)[0])
 	})
 }

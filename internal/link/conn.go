@@ -19,12 +19,16 @@ type connLink struct {
 	limits *wire.Limits
 	ctx    context.Context // ends when the link is cut
 	cancel context.CancelFunc
+	own    ownPings
 
-	mu     sync.Mutex
-	last   time.Time // of the last message that arrived
-	code   int       // to close with
-	reason string
-	broken error // why no more is read
+	mu       sync.Mutex
+	last     time.Time // of the last message that arrived
+	received uint64    // bytes of messages
+	sent     uint64
+	code     int // to close with
+	reason   string
+	broken   error // why no more is read
+	lost     error // why no more is written
 
 	done chan struct{}
 	once sync.Once
@@ -34,7 +38,7 @@ type connLink struct {
 func Over(ctx context.Context, conn wire.Conn, limits *wire.Limits) Link {
 	ctx, cancel := context.WithCancel(ctx)
 	l := &connLink{conn: conn, limits: limits, ctx: ctx, cancel: cancel, last: time.Now(), done: make(chan struct{})}
-	l.queue = newQueue(l, l, limits)
+	l.queue = newQueue(l, l, limits, l.fail)
 	return l
 }
 
@@ -64,6 +68,9 @@ func (l *connLink) Write(p []byte) (int, error) {
 			return written, err
 		}
 		written += 4 + n
+		l.mu.Lock()
+		l.sent += uint64(n)
+		l.mu.Unlock()
 	}
 	return written, nil
 }
@@ -77,9 +84,17 @@ func (l *connLink) Next() ([]byte, bool, error) {
 		return nil, false, l.broken
 	}
 	if err != nil {
+		closed := errors.As(err, new(*wire.CloseError))
+		switch {
+		case closed && l.code == 0:
+			l.code = wire.CloseNormal // it has closed, so it is let go in order
+		case !closed && l.lost != nil:
+			err = l.lost // the reader has only seen the consequence
+		}
 		return nil, false, err
 	}
 	l.last = time.Now()
+	l.received += uint64(len(message))
 	if int64(len(message)) > l.limits.Message {
 		return nil, false, &Violation{wire.CloseTooBig, "message is too large"}
 	}
@@ -94,7 +109,7 @@ func (l *connLink) Idle() time.Duration {
 
 // Probe sends a text PING: a Conn has no other.
 func (l *connLink) Probe() error {
-	err := l.queue.Direct([]byte(engine.Ping))
+	err := l.own.send(func(uint64) error { return l.queue.Direct([]byte(engine.Ping)) })
 	l.queue.Flush()
 	return err
 }
@@ -111,6 +126,13 @@ func (l *connLink) Close(code int, reason string, hard bool) {
 	l.End()
 }
 
+func (l *connLink) fail(err error) {
+	l.mu.Lock()
+	l.lost = err
+	l.mu.Unlock()
+	l.Cut()
+}
+
 func (l *connLink) End() {
 	stop := time.AfterFunc(CloseWait, l.Cut)
 	l.queue.Finish(func() {
@@ -125,7 +147,7 @@ func (l *connLink) Cut() {
 		code, reason := l.code, l.reason
 		l.mu.Unlock()
 		if code == 0 {
-			code = wire.CloseNormal
+			code = wire.CloseAbnormal
 		}
 		l.conn.Close(code, reason)
 		l.cancel()
@@ -135,3 +157,18 @@ func (l *connLink) Cut() {
 }
 
 func (l *connLink) Gone() <-chan struct{} { return l.done }
+
+// Ping sends a text PING.
+func (l *connLink) Ping() (<-chan time.Time, func(), error) {
+	return l.own.await(func(uint64) error { return l.queue.Put([]byte(engine.Ping)) })
+}
+
+// Pong takes a text PONG for the answer to the first PING that has none.
+func (l *connLink) Pong() { l.own.answerNext() }
+
+// Traffic counts messages.
+func (l *connLink) Traffic() Traffic {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Traffic{In: l.received, Out: l.sent, Last: l.last}
+}

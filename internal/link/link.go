@@ -30,6 +30,16 @@ type Link interface {
 	// Probe asks the other end for a sign of life. It does not wait.
 	Probe() error
 
+	// Ping asks it for a pong, of which it returns when that came. It does
+	// not wait. Forget says that nobody does any more.
+	Ping() (pong <-chan time.Time, forget func(), err error)
+
+	// Pong is told of a text PONG.
+	Pong()
+
+	// Traffic returns what has gone over the link.
+	Traffic() Traffic
+
 	// Close tells the other end why and lets it go, after what is queued has
 	// been written. If hard is set nothing more is read; otherwise the other
 	// end has a moment to answer the close. It does not wait.
@@ -39,7 +49,8 @@ type Link interface {
 	// reader calls it last.
 	End()
 
-	// Cut ends the link now.
+	// Cut ends the link now. The other end is not told why, unless that has
+	// been queued.
 	Cut()
 
 	// Gone is closed when nothing of the link is left.
@@ -67,19 +78,26 @@ func (v *Violation) Error() string { return v.Reason }
 // CloseWait is how long the other end may take to answer a close.
 const CloseWait = 5 * time.Second
 
-// newQueue returns the queue in front of l.
-func newQueue(l Link, to engine.Sink, limits *wire.Limits) *engine.Queue {
+// Traffic is what has gone over a link.
+type Traffic struct {
+	In, Out uint64    // bytes
+	Last    time.Time // when something last arrived
+}
+
+// newQueue returns the queue in front of l. Fail is told why l cannot be
+// written to, and cuts it.
+func newQueue(l Link, to engine.Sink, limits *wire.Limits, fail func(error)) *engine.Queue {
 	return engine.NewQueue(engine.QueueConfig{
 		Sink:        to,
 		Mark:        limits.Queue,
 		StreamItems: limits.StreamItems,
 		StreamBytes: limits.StreamBytes,
-		OnError: func(err error) { // a connection that cannot be written to ends
+		OnError: func(err error) {
 			if errors.Is(err, ErrStalled) {
 				l.Close(wire.ClosePolicy, err.Error(), true)
 				return
 			}
-			l.Cut()
+			fail(err)
 		},
 	})
 }

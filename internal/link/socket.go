@@ -43,6 +43,9 @@ type Socket struct {
 	early []byte       // what came with the upgrade request
 	last  atomic.Int64 // when something last arrived, since epoch
 	pings *rate.Limiter
+	own   ownPings
+
+	received atomic.Uint64 // in bytes
 
 	// Of the message being read; only the reader uses them.
 	reading  bool
@@ -52,19 +55,19 @@ type Socket struct {
 
 	mu     sync.Mutex
 	broken error       // why no more is read: set once
+	lost   error       // why no more is written
 	killer *time.Timer // cuts a peer that does not answer a close
 
-	probed     atomic.Bool // a pong is expected
-	finishOnce sync.Once
-	cutOnce    sync.Once
-	done       chan struct{}
+	probed  atomic.Bool // the heartbeat expects a pong
+	cutOnce sync.Once
+	done    chan struct{}
 }
 
 func newSocket(limits *wire.Limits) *Socket {
 	s := &Socket{limits: limits, epoch: time.Now(), done: make(chan struct{})}
 	s.budget = limits.MessageBytes
 	s.pings = rate.NewLimiter(rate.Limit(limits.ControlPingRate), limits.ControlPingBurst)
-	s.queue = newQueue(s, sink{s}, limits)
+	s.queue = newQueue(s, sink{s}, limits, s.fail)
 	return s
 }
 
@@ -91,6 +94,7 @@ func (st *stream) Read(p []byte) (int, error) {
 	s := st.s
 	if len(s.early) > 0 {
 		n := copy(p, s.early)
+		s.received.Add(uint64(n))
 		s.early = s.early[n:]
 		return n, nil
 	}
@@ -105,6 +109,7 @@ func (st *stream) Read(p []byte) (int, error) {
 	n, err := s.rw.Read(p)
 	if n > 0 {
 		s.last.Store(int64(time.Since(s.epoch)))
+		s.received.Add(uint64(n))
 		if s.budget -= int64(n); s.budget < 0 {
 			return n, s.breakOff(wire.ClosePolicy, "message takes too many bytes")
 		}
@@ -186,6 +191,11 @@ func (s *Socket) cause(err error) error {
 	case errors.Is(err, websocket.ErrMessageTooBig):
 		return s.breakOff(wire.CloseTooBig, "message is too large")
 	case lost(err):
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.lost != nil {
+			return s.lost // the reader has only seen the consequence
+		}
 		return err
 	}
 	return s.breakOff(wire.CloseProtocolError, "frame breaks the WebSocket protocol")
@@ -228,8 +238,8 @@ func (s *Socket) onPing(context.Context, []byte) bool {
 
 // onPong lets a pong that was asked for cost nothing. Others count as bytes of
 // the next message, so that a flood of them ends.
-func (s *Socket) onPong(context.Context, []byte) {
-	if s.probed.CompareAndSwap(true, false) {
+func (s *Socket) onPong(_ context.Context, payload []byte) {
+	if s.wasAsked(payload) {
 		s.quiet()
 	}
 }
@@ -255,12 +265,10 @@ func (st *stream) Write(frame []byte) (int, error) {
 	return len(frame), nil
 }
 
-// Close is called by the library when it is through with the connection. What
-// is queued is still written.
-func (st *stream) Close() error {
-	st.s.finish()
-	return nil
-}
+// Close is called by the library when it is through with the connection, which
+// it then tells the reader. It is the reader who ends the link: when the peer
+// sees the end, the connection counts no more, and it may come back at once.
+func (st *stream) Close() error { return nil }
 
 // sink is the side of a Socket that its queue sees.
 type sink struct{ *Socket }
@@ -324,6 +332,13 @@ func (s *Socket) Close(code int, reason string, hard bool) {
 	s.cutLater()
 }
 
+func (s *Socket) fail(err error) {
+	s.mu.Lock()
+	s.lost = err
+	s.mu.Unlock()
+	s.Cut()
+}
+
 // cutLater cuts the connection if the peer does not let go of it.
 func (s *Socket) cutLater() {
 	s.mu.Lock()
@@ -333,26 +348,20 @@ func (s *Socket) cutLater() {
 	}
 }
 
-func (s *Socket) End() {
-	s.ws.CloseNow() // calls Close
-	s.finish()
-}
-
 // linger is how long a connection is read on behind a close, so that the peer
 // gets to see the close frame: closing with unread input would reset the
 // connection, and take the frame along.
 const linger = 500 * time.Millisecond
 
-func (s *Socket) finish() {
-	s.finishOnce.Do(func() {
-		s.cutLater()
-		s.queue.Finish(func() {
-			if half, ok := s.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-				s.conn.SetReadDeadline(time.Now().Add(linger))
-				io.CopyN(io.Discard, s.rw, 1<<20)
-			}
-			s.Cut()
-		})
+func (s *Socket) End() {
+	s.ws.CloseNow()
+	s.cutLater()
+	s.queue.Finish(func() {
+		if half, ok := s.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+			s.conn.SetReadDeadline(time.Now().Add(linger))
+			io.CopyN(io.Discard, s.rw, 1<<20)
+		}
+		s.Cut()
 	})
 }
 
@@ -363,6 +372,9 @@ func (s *Socket) Cut() {
 			s.killer.Stop()
 		}
 		s.mu.Unlock()
+		if tls, ok := s.conn.(interface{ NetConn() net.Conn }); ok {
+			tls.NetConn().Close() // or its Close might wait to say goodbye
+		}
 		s.rw.Close()
 		s.queue.Close(ErrGone)
 		close(s.done)
@@ -370,3 +382,34 @@ func (s *Socket) Cut() {
 }
 
 func (s *Socket) Gone() <-chan struct{} { return s.done }
+
+// pingPayload is how many bytes of a ping hold its number.
+const pingPayload = 8
+
+// Ping sends a WebSocket ping.
+func (s *Socket) Ping() (<-chan time.Time, func(), error) {
+	return s.own.await(func(n uint64) error {
+		return s.queue.PutFrame(s.controlFrame(opPing, binary.BigEndian.AppendUint64(nil, n)))
+	})
+}
+
+// Pong does nothing: a text PONG is nobody's answer.
+func (s *Socket) Pong() {}
+
+// wasAsked takes a pong, and reports whether it answers a ping. Any will do
+// for the heartbeat's.
+func (s *Socket) wasAsked(payload []byte) bool {
+	if len(payload) == pingPayload && s.own.answer(binary.BigEndian.Uint64(payload)) {
+		return true
+	}
+	return s.probed.CompareAndSwap(true, false)
+}
+
+// Traffic counts what goes over the network, frames included.
+func (s *Socket) Traffic() Traffic {
+	return Traffic{
+		In:   s.received.Load(),
+		Out:  s.queue.Stats().Sent,
+		Last: s.epoch.Add(time.Duration(s.last.Load())),
+	}
+}
