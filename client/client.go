@@ -72,7 +72,9 @@ func New(conn wire.Conn, o *Options) *Client {
 	if c.options.Redial != nil {
 		c.dial = c.redial
 	}
-	first := newConn(c, overConn(conn, &c.limits))
+	open := overConn(conn, &c.limits)
+	open.params = c.options.Params
+	first := newConn(c, open)
 	c.running.Go(func() { c.run(first) }) // ends when the client is closed
 	return c
 }

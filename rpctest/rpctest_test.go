@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	echo  procedure.Query[string, string]          = "echo"
-	whoAm procedure.Query[struct{}, string]        = "whoAmI"
+	whoAm procedure.Mutation[struct{}, string]     = "whoAmI"
 	ticks procedure.Subscription[struct{}, string] = "ticks"
 )
 
@@ -65,6 +65,8 @@ func TestLimitsHold(t *testing.T) {
 	require.ErrorIs(t, err, procedure.CodePayloadTooLarge)
 }
 
+// They do for the first connection already: a mutation is not repeated on the
+// next one.
 func TestHeaderAndParamsReachAuthenticate(t *testing.T) {
 	s := rpctest.NewServer(t, api(), &transport.ServerOptions{
 		Authenticate: func(_ context.Context, h *transport.Handshake) (procedure.Identity, error) {

@@ -36,14 +36,16 @@ func run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	stopped := make(chan struct{}, 1)
+	s := newService()
 	serving, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)
-	go func() { served <- transport.Serve(serving, ln, newServer(stopped)) }() // ends with serving
+	go func() { served <- transport.Serve(serving, ln, newServer(s)) }() // ends with serving
+	announced := make(chan error, 1)
+	go func() { announced <- announce(serving, s.hub) }() // ends with serving
 
-	err = call(ctx, &tour{out: out, url: "ws://" + ln.Addr().String(), stopped: stopped})
+	err = call(ctx, &tour{out: out, url: "ws://" + ln.Addr().String(), stopped: s.stopped})
 	stop()
-	return errors.Join(err, <-served)
+	return errors.Join(err, <-served, <-announced)
 }
 
 // A tour tells what the clients see.
@@ -76,7 +78,7 @@ func call(ctx context.Context, t *tour) error {
 		{"An input that does not validate", func() error { return t.invalid(ctx, ada) }},
 		{"A mutation that asks who is calling", func() error { return t.mutation(ctx, guest, ada) }},
 		{"A subscription", func() error { return t.stream(ctx, guest) }},
-		{"An event that the server pushes", func() error { return t.event(ctx, guest, ada) }},
+		{"An event that the server pushes", func() error { return t.event(ctx, guest) }},
 		{"A call that is cancelled", func() error { return t.cancelled(ctx, guest) }},
 	} {
 		t.say("%s", step.title)
@@ -142,26 +144,15 @@ func (t *tour) stream(ctx context.Context, c procedure.Handler) error {
 	return nil
 }
 
-func (t *tour) event(ctx context.Context, guest, ada procedure.Handler) error {
-	heard := make(chan error, 1)
-	go func() { // ends with the first notice, or with ctx
-		for notice, err := range roomapi.Alert.Listen(ctx, guest) {
-			if err == nil {
-				t.say("  the guest hears: %s", notice.Text)
-			}
-			heard <- err
-			return
-		}
-	}()
-	for {
-		listeners, err := roomapi.Announce.Call(ctx, ada, roomapi.Notice{Text: "closing at ten"})
+func (t *tour) event(ctx context.Context, c procedure.Handler) error {
+	for notice, err := range roomapi.Alert.Listen(ctx, c) {
 		if err != nil {
 			return err
 		}
-		if listeners > 0 { // the guest is listening by now
-			return <-heard
-		}
+		t.say("  %s", notice.Text)
+		break
 	}
+	return nil
 }
 
 func (t *tour) cancelled(ctx context.Context, c procedure.Handler) error {

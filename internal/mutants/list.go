@@ -331,4 +331,18 @@ var mutants = []mutant{
 		new:  "set(&l.Queue, 64<<10, math.MaxInt)",
 		test: "TestLimitsSwitchedOff",
 	},
+	{
+		name: "who waits for credit outlives the connection",
+		file: "internal/engine/queue.go",
+		old:  "[]*streamList{&q.ready, &q.starved}",
+		new:  "[]*streamList{&q.ready}",
+		test: "TestTheEndWakesWhoWaitsForCredit",
+	},
+	{
+		name: "a stream sends more than it is granted",
+		file: "internal/engine/stream.go",
+		old:  "\tif s.credit > 0 {\n\t\ts.credit--\n\t}\n",
+		new:  "",
+		test: "TestCredit",
+	},
 }

@@ -6,13 +6,11 @@ import "github.com/zapsocket/zapsocket/procedure"
 
 // The procedures.
 const (
-	Find     procedure.Query[FindIn, []Room]       = "room.find"
-	Create   procedure.Mutation[CreateIn, Room]    = "room.create"
-	Announce procedure.Mutation[Notice, int]       = "room.announce" // answers how many hear it
-	Ticks    procedure.Subscription[TicksIn, Tick] = "room.ticks"
-	Wait     procedure.Query[struct{}, struct{}]   = "room.wait"
-
-	Alert procedure.Event[Notice] = "alert" // pushed by the server
+	Find   procedure.Query[FindIn, []Room]       = "room.find"
+	Create procedure.Mutation[CreateIn, Room]    = "room.create"
+	Ticks  procedure.Subscription[TicksIn, Tick] = "room.ticks"
+	Wait   procedure.Query[struct{}, struct{}]   = "room.wait"
+	Alert  procedure.Event[Notice]               = "alert" // pushed by the server
 )
 
 // FindIn says which rooms to find: those whose names hold Text.
@@ -43,7 +41,7 @@ type Tick struct {
 	N int `json:"n"`
 }
 
-// Notice is what is announced.
+// Notice is what an Alert says.
 type Notice struct {
-	Text string `json:"text" validate:"required,max=100"`
+	Text string `json:"text"`
 }
