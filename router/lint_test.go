@@ -22,6 +22,9 @@ type unexported struct {
 type (
 	Left  struct{ Name string }
 	Right struct{ Name string }
+
+	ByLeft struct{ Left }
+	ByWay  struct{ Left }
 )
 
 // Node embeds a pointer to itself.
@@ -57,6 +60,10 @@ func TestLintFindings(t *testing.T) {
 	type hiding struct {
 		Left
 		Right
+	}
+	type doubling struct {
+		ByLeft
+		ByWay
 	}
 	type shadowing struct {
 		Left
@@ -107,6 +114,9 @@ func TestLintFindings(t *testing.T) {
 		}},
 		"names that hide each other": {query[int, hiding]("q"), []string{
 			"output Name: several embedded fields of router_test.hiding have this JSON name and hide each other; rename all but one",
+		}},
+		"names of one struct by two ways": {query[doubling, int]("q"), []string{
+			"input Name: several embedded fields of router_test.doubling have this JSON name and hide each other; rename all but one",
 		}},
 		"a name that only the outer struct has": {query[shadowing, int]("q"), nil},
 		"zeros that count as absent": {query[absent, int]("q"), []string{

@@ -115,6 +115,13 @@ func TestMergeClashes(t *testing.T) {
 			require.Equal(t, tt.ba, panicOf(func() { two.Merge(one) }))
 			require.Equal(t, before, listed(one))
 
+			// The same, with what is merged into each of them.
+			outerOne, outerTwo := router.New(), router.New()
+			outerOne.Merge(one)
+			outerTwo.Merge(two)
+			require.Equal(t, tt.ab, panicOf(func() { outerOne.Merge(outerTwo) }))
+			require.Equal(t, before, listed(outerOne))
+
 			// One is merged into the other, and the inner filled last, or the outer.
 			outer, inner := router.New(), router.New()
 			outer.Merge(inner)

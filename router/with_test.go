@@ -37,14 +37,14 @@ func TestMiddlewareOrder(t *testing.T) {
 // Views of one router, or of one view, do not see each other's middleware.
 func TestViewsAreIndependent(t *testing.T) {
 	r := router.New(mark("log"))
-	base := r.With(mark("base"))
+	base := r.With(mark("base")).With(mark("more")) // where append would leave room for one
 	a, b := base.With(mark("a")), base.With(mark("b"))
 	a.Handle(answers("of.a")...)
 	b.Handle(answers("of.b")...)
 	base.Handle(answers("of.base")...)
-	require.Equal(t, "log base a of.a", call(t, r, "of.a"))
-	require.Equal(t, "log base b of.b", call(t, r, "of.b"))
-	require.Equal(t, "log base of.base", call(t, r, "of.base"))
+	require.Equal(t, "log base more a of.a", call(t, r, "of.a"))
+	require.Equal(t, "log base more b of.b", call(t, r, "of.b"))
+	require.Equal(t, "log base more of.base", call(t, r, "of.base"))
 }
 
 // The caller may go on to use its slices.

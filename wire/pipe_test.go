@@ -354,13 +354,15 @@ func TestPipeWriteRacesWithClose(t *testing.T) {
 	}
 }
 
-// Both ends close at once, and who reads is told one thing or the other.
+// Both ends close at once, and often. Who reads is told one thing or the other.
 func TestPipeClosesRace(t *testing.T) {
 	for range 200 {
 		a, b := wire.Pipe()
 		var calls sync.WaitGroup
 		for _, c := range []*wire.PipeConn{a, b} {
-			calls.Go(func() { c.Close(4000, "") })
+			for range 3 {
+				calls.Go(func() { c.Close(4000, "") })
+			}
 			calls.Go(func() {
 				_, err := c.Read(context.Background())
 				if closed := new(wire.CloseError); err != net.ErrClosed && (!errors.As(err, &closed) || closed.Code != 4000) {
