@@ -60,7 +60,7 @@ func Dial(ctx context.Context, url string, o *Options) (*Client, error) {
 		c.shut(err)
 		return nil, err
 	}
-	c.running.Go(func() { c.run(conn) }) // ends when the client is closed
+	c.start(conn)
 	return c, nil
 }
 
@@ -72,9 +72,16 @@ func New(conn wire.Conn, o *Options) *Client {
 	if c.options.Redial != nil {
 		c.dial = c.redial
 	}
-	first := newConn(c, overConn(conn, &c.limits))
-	c.running.Go(func() { c.run(first) }) // ends when the client is closed
+	first := overConn(conn, &c.limits)
+	first.params = c.options.Params
+	c.start(newConn(c, first))
 	return c
+}
+
+// start lets conn serve before anybody can call: it is open.
+func (c *Client) start(conn *conn) {
+	c.adopt(conn)
+	c.running.Go(func() { c.run(conn) }) // ends when the client is closed
 }
 
 func newClient(o *Options) *Client {

@@ -47,7 +47,8 @@ func (c *Client) attempt(ctx context.Context, n int) (*conn, error) {
 	return newConn(c, o), nil
 }
 
-// run sees to it that there is a connection: conn first, nil for none yet.
+// run sees to it that there is a connection: conn is the first one, nil if
+// there is none yet.
 func (c *Client) run(conn *conn) {
 	moving := true // the first attempt is not waited for either
 	for {
@@ -55,8 +56,8 @@ func (c *Client) run(conn *conn) {
 			if conn = c.connect(!moving); conn == nil {
 				return
 			}
+			c.adopt(conn)
 		}
-		c.adopt(conn)
 		select {
 		case <-conn.left:
 		case <-c.ctx.Done():
