@@ -42,7 +42,9 @@ var _ procedure.Handler = (*Client)(nil)
 
 // Dial connects to the server at url: ws, wss, http or https. Ctx bounds the
 // first attempt, whose error it returns: with the code UNAUTHORIZED, FORBIDDEN,
-// NOT_FOUND, TOO_MANY_REQUESTS or SERVICE_UNAVAILABLE. Later attempts are the
+// NOT_FOUND, TOO_MANY_REQUESTS or SERVICE_UNAVAILABLE, with TIMEOUT or
+// CLIENT_CLOSED_REQUEST if there was no answer in time, or as Endpoint returned
+// it if that has a code. Later attempts are the
 // client's own. Nil options are the defaults.
 //
 // A server that is told connection params judges them after the connection is

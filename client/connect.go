@@ -263,9 +263,7 @@ func (c *Client) leaveConnLocked(conn *conn, after time.Duration) {
 func (c *Client) lost(conn *conn, err error) {
 	c.mu.Lock()
 	delete(c.conns, conn)
-	if conn.refusal != nil {
-		err = conn.refusal
-	}
+	err = conn.lossError(err)
 	if conn.proved {
 		c.failed = 0
 	} else {
