@@ -277,16 +277,12 @@ func (c *Client) Shutdown(ctx context.Context) error {
 func (c *Client) shut(why error) {
 	c.mu.Lock()
 	c.closing, c.closed = true, true
-	c.endLocked(unavailable(why), func(*call) bool { return true })
-	conns := make([]*conn, 0, len(c.conns))
-	for conn := range c.conns {
-		conns = append(conns, conn)
-	}
-	c.mu.Unlock()
-	c.cancel()
-	for _, conn := range conns {
+	for conn := range c.conns { // first, so that no call that ends says so
 		conn.link.Close(wire.CloseNormal, "", false)
 	}
+	c.endLocked(unavailable(why), func(*call) bool { return true })
+	c.mu.Unlock()
+	c.cancel()
 	c.watchers.set(State{Status: StatusClosed, Cause: why})
 }
 
