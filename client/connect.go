@@ -137,7 +137,9 @@ func (c *Client) adopt(conn *conn) {
 		conn.link.Queue().Put(engine.AppendParams(nil, conn.params)) // if it fails the connection is lost, and the reader says so; below too
 	}
 	c.sendWaitingLocked()
-	if former != nil {
+	if former == nil {
+		c.watchers.set(State{Status: StatusOpen})
+	} else {
 		for _, id := range slices.Sorted(maps.Keys(former.calls)) {
 			k := former.calls[id]
 			if k.subscription() && k.at == former && k.id == id && k.next == nil && !k.ended {
@@ -146,7 +148,6 @@ func (c *Client) adopt(conn *conn) {
 		}
 		c.closeIdleLocked(former)
 	}
-	c.watchers.set(State{Status: StatusOpen})
 }
 
 // sendWaitingLocked sends what waits, in the order in which it came.
@@ -282,7 +283,7 @@ func (c *Client) lost(conn *conn, err error) {
 	if c.current != nil {
 		c.sendWaitingLocked()
 	}
-	if !c.closed {
+	if !c.closed && c.dial != nil {
 		c.offlineLocked(err)
 	}
 	if !conn.leaving {
