@@ -23,15 +23,21 @@ type conn struct {
 	pings    *rate.Limiter
 
 	// left is closed when the client needs another connection: this one is
-	// lost, or its server has asked to move away from it after the given time.
-	left chan struct{}
+	// lost, or its server has asked to move away from it. Gone is closed when
+	// it is lost.
+	left, gone chan struct{}
+
+	// Of a move, set before left is closed.
+	after time.Duration // how long to wait before it
+	slow  int           // if not 0, no less than the back-off of this attempt
 
 	// All below is guarded by c.mu.
 	calls   map[uint64]*call // by id; of a call that has moved on, until its stop is answered
 	fences  []uint64         // the ids whose stops a PONG each answers
 	leaving bool             // left is closed
-	after   time.Duration    // to wait before a move; set before left is closed
 	proved  bool             // the server has answered a call
+	opened  time.Time        // when it began to serve
+	before  int              // c.failed then
 	refusal error            // what the server said with the id null
 }
 
@@ -48,6 +54,7 @@ func newConn(c *Client, o opened) *conn {
 		scanner: engine.Scanner{MaxDepth: c.limits.Depth},
 		pings:   rate.NewLimiter(rate.Limit(c.limits.PingRate), c.limits.PingBurst),
 		left:    make(chan struct{}),
+		gone:    make(chan struct{}),
 		calls:   map[uint64]*call{},
 	}
 }
@@ -162,7 +169,7 @@ func (c *Client) dispatch(conn *conn, r *engine.Response) error {
 		}
 		return nil
 	}
-	conn.proved, conn.refusal = true, nil
+	c.provedLocked(conn)
 	if k.next == conn && k.nextID == r.ID {
 		c.switchLocked(k)
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -50,10 +51,10 @@ func (c *Client) attempt(ctx context.Context, n int) (*conn, error) {
 // run sees to it that there is a connection: conn is the first one, nil if
 // there is none yet.
 func (c *Client) run(conn *conn) {
-	moving := true // the first attempt is not waited for either
+	wait := false // the first attempt is not waited for
 	for {
 		if conn == nil {
-			if conn = c.connect(!moving); conn == nil {
+			if conn = c.connect(wait); conn == nil {
 				return
 			}
 			c.adopt(conn)
@@ -66,15 +67,30 @@ func (c *Client) run(conn *conn) {
 		if c.dial == nil {
 			return
 		}
-		moving = conn.after > 0
-		select {
-		case <-time.After(conn.after):
-		case <-conn.link.Gone(): // before the move
-		case <-c.ctx.Done():
-			return
-		}
-		conn = nil
+		wait, conn = !c.untilMove(conn), nil
 	}
+}
+
+// untilMove returns true when the time to move away from conn has come, false
+// if conn is lost before that: its server's other clients have lost theirs,
+// too, and are not to come back together.
+func (c *Client) untilMove(conn *conn) bool {
+	after := conn.after
+	if conn.slow > 0 {
+		after = max(after, c.options.Backoff(conn.slow))
+	}
+	select {
+	case <-conn.gone:
+		return false
+	default:
+	}
+	select {
+	case <-time.After(min(after, maxMoveDelay)):
+		return true
+	case <-conn.gone:
+	case <-c.ctx.Done():
+	}
+	return false
 }
 
 // connect opens a connection, however many attempts that takes. It returns nil
@@ -133,6 +149,7 @@ func (c *Client) adopt(conn *conn) {
 	former := c.current
 	c.current = conn
 	c.conns[conn] = struct{}{}
+	conn.opened, conn.before = time.Now(), c.failed
 	if conn.params != nil {
 		conn.link.Queue().Put(engine.AppendParams(nil, conn.params)) // if it fails the connection is lost, and the reader says so; below too
 	}
@@ -249,14 +266,48 @@ func (c *Client) leaveConnLocked(conn *conn, after time.Duration) {
 	if conn != c.current || conn.leaving || c.dial == nil {
 		return
 	}
-	if !conn.proved {
+	conn.after = after
+	if !conn.worked() {
 		// A server that sends all who come away has its clients go slower.
 		c.failed++
-		after = max(after, c.options.Backoff(c.failed))
+		conn.slow = c.failed
 	}
-	conn.after = min(max(after, 1), maxMoveDelay)
 	conn.leaving = true
 	close(conn.left)
+}
+
+// provedLocked notes that the server has answered a call.
+func (c *Client) provedLocked(conn *conn) {
+	conn.refusal = nil
+	if !conn.proved {
+		conn.proved = true
+		if conn == c.current {
+			c.failed = 0
+		}
+	}
+}
+
+// standing is how long a connection without calls has to stand to prove that it
+// works: a silent one would have been probed by then.
+const standing = time.Minute
+
+// worked reports whether the connection has proved to work.
+func (conn *conn) worked() bool { return conn.proved || time.Since(conn.opened) >= standing }
+
+// failedLocked counts the attempts that have failed when the current connection
+// is lost because of err.
+func (c *Client) failedLocked(conn *conn, err error) {
+	var v *link.Violation
+	switch {
+	case errors.As(err, &v) && v.Code != wire.ClosePolicy:
+		// What the server answers breaks the protocol or a limit, and is going
+		// to do so again.
+		c.failed = conn.before + 1
+	case conn.worked():
+		c.failed = 0
+	case !conn.leaving: // that has been counted
+		c.failed++
+	}
 }
 
 // lost ends a connection because of err: what it served is resumed, asked again
@@ -265,12 +316,9 @@ func (c *Client) lost(conn *conn, err error) {
 	c.mu.Lock()
 	delete(c.conns, conn)
 	err = conn.lossError(err)
-	if conn.proved {
-		c.failed = 0
-	} else {
-		c.failed++
-	}
+	close(conn.gone)
 	if c.current == conn {
+		c.failedLocked(conn, err)
 		c.current = nil
 		for other := range c.conns { // a move has failed: the former one goes on
 			c.current = other
