@@ -88,8 +88,23 @@ func (k *call) command(conn *conn, id uint64, f *flow) []byte {
 // c.mu held.
 func (k *call) end(err error) {
 	if !k.ended {
-		k.ended = true
+		k.over()
 		k.inbox.put(event{last: true, err: err})
+	}
+}
+
+// over notes that nothing more comes of the call. Shutdown waits for that, and
+// not for what the caller makes of it. It is called with c.mu held.
+func (k *call) over() {
+	if k.ended {
+		return
+	}
+	k.ended = true
+	if c := k.c; !k.subscription() {
+		if c.active--; c.active == 0 && c.idle != nil {
+			close(c.idle)
+			c.idle = nil
+		}
 	}
 }
 
@@ -102,7 +117,9 @@ func (k *call) deliver(r *engine.Response) {
 		message: procedure.Message{ID: r.EventID, Body: r.Data, Dropped: r.Dropped},
 		last:    !k.subscription(),
 	})
-	k.ended = k.ended || !k.subscription()
+	if !k.subscription() {
+		k.over()
+	}
 }
 
 // wait runs until the call has ended, handing on what arrives.

@@ -29,6 +29,7 @@ type Client struct {
 	lastID  uint64
 	current *conn              // where calls are sent; nil: they wait
 	conns   map[*conn]struct{} // that are not lost, current included
+	calls   map[*call]struct{} // that somebody waits for
 	waiting []*call
 	active  int           // queries and mutations that have not ended
 	closing bool          // nothing new is accepted
@@ -87,7 +88,7 @@ func (c *Client) start(conn *conn) {
 }
 
 func newClient(o *Options) *Client {
-	c := &Client{options: o.withDefaults(), conns: map[*conn]struct{}{}}
+	c := &Client{options: o.withDefaults(), conns: map[*conn]struct{}{}, calls: map[*call]struct{}{}}
 	c.limits = c.options.Limits
 	// A server closes a connection that cancels too much. Half of what it
 	// allows by default leaves the rest to subscriptions.
@@ -145,6 +146,7 @@ func (c *Client) submit(ctx context.Context, k *call) error {
 		c.mu.Unlock()
 		return unavailable(ErrOffline)
 	}
+	c.calls[k] = struct{}{}
 	if !k.subscription() {
 		c.active++
 	}
@@ -192,7 +194,8 @@ func (c *Client) leave(ctx context.Context, k *call) {
 }
 
 func (c *Client) leaveLocked(k *call, tell bool) {
-	k.ended = true
+	k.over()
+	delete(c.calls, k)
 	if k.waiting {
 		k.waiting = false
 		c.waiting = slices.DeleteFunc(c.waiting, func(w *call) bool { return w == k })
@@ -204,12 +207,6 @@ func (c *Client) leaveLocked(k *call, tell bool) {
 		k.next.releaseLocked(k, k.nextID, tell)
 	}
 	k.at, k.next = nil, nil
-	if !k.subscription() {
-		if c.active--; c.active == 0 && c.idle != nil {
-			close(c.idle)
-			c.idle = nil
-		}
-	}
 }
 
 // Stats is what a client has in hand.
@@ -288,16 +285,9 @@ func (c *Client) shut(why error) {
 
 // endLocked ends the calls of a kind with err.
 func (c *Client) endLocked(err error, kind func(*call) bool) {
-	for _, k := range c.waiting {
+	for k := range c.calls {
 		if kind(k) {
 			k.end(err)
-		}
-	}
-	for conn := range c.conns {
-		for _, k := range conn.calls {
-			if kind(k) {
-				k.end(err)
-			}
 		}
 	}
 }

@@ -268,3 +268,13 @@ func rank(who string) int {
 	}
 	return strings.IndexByte(serverNames, who[0])
 }
+
+// closes returns how the client has closed its connections to a server.
+func (s *stage) closes(name string) (closes []string) {
+	for _, e := range s.log.take() {
+		if e.who == name+" ->" && strings.HasPrefix(e.what, "close ") {
+			closes = append(closes, e.what)
+		}
+	}
+	return closes
+}
