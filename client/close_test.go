@@ -11,6 +11,7 @@ import (
 
 	"github.com/zapsocket/zapsocket/client"
 	"github.com/zapsocket/zapsocket/procedure"
+	"github.com/zapsocket/zapsocket/wire"
 )
 
 // Close and Shutdown may be called by whoever the client calls itself. All of
@@ -82,6 +83,32 @@ func TestCloseFromWithin(t *testing.T) {
 				}, l.texts())
 			})
 		})
+		for _, callback := range []string{"Backoff", "Redial"} {
+			t.Run(how+" from "+callback, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var s *stage
+					called := make(chan struct{})
+					within := func() {
+						end(s.client)
+						close(called)
+					}
+					o := client.Options{}
+					if callback == "Backoff" {
+						o.Backoff = func(int) time.Duration { within(); return 0 }
+					} else {
+						o.Redial = func(context.Context, int) (wire.Conn, error) {
+							within()
+							return s.open(), nil // which nobody needs any more
+						}
+					}
+					s = newStage(t, stageSetup{options: o})
+					s.server("O").cut()
+					<-called
+					synctest.Wait()
+					require.Equal(t, client.StatusClosed, s.client.State().Status)
+				})
+			})
+		}
 		t.Run(how+" many times at once", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newStage(t, stageSetup{})
@@ -107,4 +134,45 @@ func TestCloseFromWithin(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An attempt to connect is bounded also where the application does not heed its
+// context, and so is Close.
+func TestDialTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		attempts := make(chan time.Duration, 10)
+		late := make(chan struct{})
+		var s *stage
+		begun := time.Now()
+		s = newStage(t, stageSetup{pong: true, options: client.Options{
+			DialTimeout: 3 * time.Second,
+			Backoff:     func(int) time.Duration { return time.Second },
+			Redial: func(ctx context.Context, attempt int) (wire.Conn, error) {
+				attempts <- time.Since(begun)
+				if attempt%2 == 0 {
+					<-ctx.Done()
+					return nil, ctx.Err()
+				}
+				<-late
+				return s.open(), nil
+			},
+		}})
+		time.Sleep(time.Minute + 10*time.Second)
+		s.server("O").cut()
+		time.Sleep(12 * time.Second)
+		require.Equal(t, client.StatusReconnecting, s.client.State().Status)
+		require.ErrorIs(t, s.client.State().Cause, procedure.CodeTimeout)
+		require.ErrorIs(t, s.client.State().Cause, context.DeadlineExceeded)
+		s.client.Close()
+		synctest.Wait()
+		const cut = time.Minute + 10*time.Second
+		require.Len(t, attempts, 3)
+		for i := range 3 {
+			require.Equal(t, cut+time.Second+time.Duration(i)*4*time.Second, <-attempts)
+		}
+		close(late)
+		synctest.Wait()
+		require.Equal(t, []string{"close 1000"}, s.closes("N"), "a connection that comes too late is not kept")
+		require.Equal(t, []string{"close 1000"}, s.closes("P"))
+	})
 }

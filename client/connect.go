@@ -37,15 +37,49 @@ func overConn(conn wire.Conn, limits *wire.Limits) opened {
 	return o
 }
 
-// attempt opens a connection.
+// attempt opens a connection. It waits for the dialer, which calls back to the
+// application, no longer than ctx: the application may be closing the client.
 func (c *Client) attempt(ctx context.Context, n int) (*conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.options.DialTimeout)
 	defer cancel()
-	o, err := c.dial(ctx, n)
-	if err != nil {
-		return nil, dialError(err)
+	type result struct {
+		opened
+		err error
 	}
-	return newConn(c, o), nil
+	done := make(chan result)
+	go func() { // ends when the dialer returns, for which ctx asks
+		o, err := c.dial(ctx, n)
+		select {
+		case done <- result{o, err}:
+		case <-ctx.Done():
+			if err == nil { // too late
+				o.link.Close(wire.CloseNormal, "", false)
+				o.link.End()
+			}
+		}
+	}()
+	select {
+	case r := <-done:
+		if r.err != nil {
+			return nil, dialError(r.err)
+		}
+		return newConn(c, r.opened), nil
+	case <-ctx.Done():
+		return nil, dialError(ctx.Err())
+	}
+}
+
+// backoff asks the application how long to wait before an attempt. It returns
+// false if the client is closed meanwhile, perhaps by the application.
+func (c *Client) backoff(attempt int) (wait time.Duration, ok bool) {
+	answer := make(chan time.Duration, 1)
+	go func() { answer <- c.options.Backoff(attempt) }() // ends when the application returns
+	select {
+	case wait = <-answer:
+		return wait, true
+	case <-c.ctx.Done():
+		return 0, false
+	}
 }
 
 // run sees to it that there is a connection: conn is the first one, nil if
@@ -77,7 +111,11 @@ func (c *Client) run(conn *conn) {
 func (c *Client) untilMove(conn *conn) bool {
 	after := conn.after
 	if conn.slow > 0 {
-		after = max(after, c.options.Backoff(conn.slow))
+		wait, ok := c.backoff(conn.slow)
+		if !ok {
+			return false
+		}
+		after = max(after, wait)
 	}
 	select {
 	case <-conn.gone:
@@ -101,8 +139,12 @@ func (c *Client) connect(wait bool) *conn {
 		n := c.failed + 1
 		c.mu.Unlock()
 		if wait {
+			d, ok := c.backoff(n)
+			if !ok {
+				return nil
+			}
 			select {
-			case <-time.After(c.options.Backoff(n)):
+			case <-time.After(d):
 			case <-c.ctx.Done():
 				return nil
 			}

@@ -271,7 +271,9 @@ func rank(who string) int {
 
 // closes returns how the client has closed its connections to a server.
 func (s *stage) closes(name string) (closes []string) {
-	for _, e := range s.log.take() {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	for _, e := range s.log.entries {
 		if e.who == name+" ->" && strings.HasPrefix(e.what, "close ") {
 			closes = append(closes, e.what)
 		}
