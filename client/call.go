@@ -26,6 +26,7 @@ type call struct {
 	next    *conn  // is taking it over from at, during a move
 	nextID  uint64
 	waiting bool // in c.waiting
+	sending bool // submit waits for room in the queue of at; it decides what comes of that
 	ended   bool // its last event is in the inbox, or it has left
 
 	sends   int

@@ -138,12 +138,11 @@ func (c *Client) ask(ctx context.Context, req *procedure.Request, reply procedur
 // submit sends k, or has it wait for a connection.
 func (c *Client) submit(ctx context.Context, k *call) error {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
 	case c.closing:
-		c.mu.Unlock()
 		return unavailable(ErrClosed)
 	case c.current == nil && len(c.waiting) >= c.options.MaxWaiting:
-		c.mu.Unlock()
 		return unavailable(ErrOffline)
 	}
 	c.calls[k] = struct{}{}
@@ -152,21 +151,55 @@ func (c *Client) submit(ctx context.Context, k *call) error {
 	}
 	if c.current == nil {
 		c.waitLocked(k)
-		c.mu.Unlock()
 		return nil
 	}
 	conn := c.current
 	frame := c.bindLocked(k, conn)
+	k.sending = true
 	c.mu.Unlock()
-	// A connection that ends meanwhile has told k, or sends it elsewhere.
 	err := conn.link.Queue().SendContext(ctx, frame)
-	if err != nil && err == ctx.Err() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.leaveLocked(k, false) // it was never sent
+	c.mu.Lock()
+	k.sending = false
+	switch {
+	case err == nil:
+		c.sentLocked(k, conn)
+	case err == ctx.Err():
+		c.leaveLocked(k, false)
 		return own(err)
+	default:
+		c.unsentLocked(k, conn)
 	}
 	return nil
+}
+
+// sentLocked catches up with what has happened to conn while k was being sent
+// to it.
+func (c *Client) sentLocked(k *call, conn *conn) {
+	switch {
+	case k.ended:
+	case k.at == nil: // conn is lost, perhaps behind k
+		c.strandedLocked(k, nil)
+		if c.current != nil {
+			c.sendWaitingLocked()
+		}
+	case k.subscription() && c.current != nil && c.current != conn: // a move has begun
+		c.takeOverLocked(k, c.current)
+	}
+}
+
+// unsentLocked has k, which conn has not taken because it is lost, wait for
+// another one.
+func (c *Client) unsentLocked(k *call, conn *conn) {
+	delete(conn.calls, k.id)
+	k.at = nil
+	if k.ended {
+		return
+	}
+	k.sends--
+	c.waitLocked(k)
+	if c.current != nil && c.current != conn {
+		c.sendWaitingLocked()
+	}
 }
 
 // bindLocked has conn serve k, and returns the frame to send.

@@ -201,7 +201,7 @@ func (c *Client) adopt(conn *conn) {
 	} else {
 		for _, id := range slices.Sorted(maps.Keys(former.calls)) {
 			k := former.calls[id]
-			if k.subscription() && k.at == former && k.id == id && k.next == nil && !k.ended {
+			if k.subscription() && k.at == former && k.id == id && k.next == nil && !k.ended && !k.sending {
 				c.takeOverLocked(k, conn)
 			}
 		}
@@ -219,7 +219,11 @@ func (c *Client) sendWaitingLocked() {
 			continue
 		}
 		// At once, room or not: all of it is in memory already.
-		c.current.link.Queue().Put(c.bindLocked(k, c.current))
+		if c.current.link.Queue().Put(c.bindLocked(k, c.current)) != nil { // it is lost, and about to say so
+			delete(c.current.calls, k.id)
+			k.sends--
+			c.waitLocked(k)
+		}
 	}
 }
 
@@ -300,15 +304,24 @@ func (c *Client) orphanLocked(conn *conn, id uint64, k *call, err error) {
 		// It has moved on.
 	case k.next != nil:
 		k.at, k.id, k.flow, k.next = k.next, k.nextID, k.nextFlow, nil
+	case k.sending:
+		k.at = nil
+	default:
+		c.strandedLocked(k, err)
+	}
+}
+
+// strandedLocked decides about a call that was sent to a connection which is
+// lost because of err.
+func (c *Client) strandedLocked(k *call, err error) {
+	k.at = nil
+	switch {
 	case k.ended:
-		k.at = nil
 	case refusesCredentials(err):
-		k.at = nil
 		k.end(err)
 	case c.dial == nil,
 		k.cmd.Kind == procedure.KindMutation,
 		k.cmd.Kind == procedure.KindQuery && k.sends >= maxSends:
-		k.at = nil
 		k.end(connectionLost(err))
 	default:
 		c.waitLocked(k)

@@ -65,7 +65,7 @@ func newStage(t *testing.T, setup stageSetup) *stage {
 			<-c.done
 		}
 		for _, server := range s.servers {
-			server.conn.Close(wire.CloseAbnormal, "")
+			server.end(wire.CloseAbnormal, "")
 		}
 		s.mu.Unlock()
 		s.readers.Wait()
@@ -152,6 +152,7 @@ type scripted struct {
 
 	mu     sync.Mutex
 	silent bool // answers no PING any more
+	ended  bool // has closed the connection itself
 	frames []string
 }
 
@@ -162,7 +163,7 @@ func (p *scripted) read() {
 			frame, err := p.conn.Read(context.Background())
 			if err != nil {
 				var closed *wire.CloseError
-				if errors.As(err, &closed) {
+				if errors.As(err, &closed) && !p.hasEnded() {
 					p.s.log.add(p.name+" ->", strings.TrimSpace(fmt.Sprintf("close %d %s", closed.Code, closed.Reason)))
 				}
 				return
@@ -203,9 +204,23 @@ func (p *scripted) send(frames ...string) {
 	synctest.Wait()
 }
 
-// close ends the connection.
-func (p *scripted) close(code int, reason string) {
+// end ends the connection. What the client says then is not heard.
+func (p *scripted) end(code int, reason string) {
+	p.mu.Lock()
+	p.ended = true
+	p.mu.Unlock()
 	p.conn.Close(code, reason)
+}
+
+func (p *scripted) hasEnded() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ended
+}
+
+// close is end, and waits until the client has done all it can.
+func (p *scripted) close(code int, reason string) {
+	p.end(code, reason)
 	synctest.Wait()
 }
 

@@ -162,9 +162,9 @@ func (s *stage) act(who, how, what string) {
 		code, reason, _ := strings.Cut(arg, " ")
 		n, err := strconv.Atoi(code)
 		require.NoError(s.t, err)
-		s.server(who).conn.Close(n, reason)
+		s.server(who).end(n, reason)
 	case verb == "cut":
-		s.server(who).conn.Close(wire.CloseAbnormal, "")
+		s.server(who).end(wire.CloseAbnormal, "")
 	case verb == "silent":
 		p := s.server(who)
 		p.mu.Lock()

@@ -1,8 +1,11 @@
 package client_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -27,5 +30,90 @@ func TestNewIsOpen(t *testing.T) {
 		got, err := hello.Call(t.Context(), c, struct{}{})
 		require.NoError(t, err)
 		require.Equal(t, "hello", got)
+	})
+}
+
+// A congested stage has a server that does not read. What 17 queries sent is on
+// its way, mutation "queued" waits to be written behind them, and the next call
+// waits for room.
+func congested(t *testing.T) *stage {
+	s := newStage(t, stageSetup{unread: true, options: client.Options{Limits: wire.Limits{Queue: 100}}})
+	for i := range 16 + 1 { // as many as a pipe holds, and the one that is being written
+		s.start(fmt.Sprintf("query q%d fill", i))
+	}
+	s.start("mutation queued queued " + strings.Repeat("1", 100))
+	return s
+}
+
+// count returns how many of frames are requests for the procedure.
+func count(frames []string, path string) (n int) {
+	for _, f := range frames {
+		n += strings.Count(f, fmt.Sprintf(`"path":%q`, path))
+	}
+	return n
+}
+
+// A call that waits for room in the queue of a connection has not been sent when
+// that is lost. So it waits for the next one, also if it is a mutation.
+func TestWhatWasNotSentWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := congested(t)
+		s.start("mutation m unsent")
+		s.start("subscribe s ticks")
+		require.Equal(t, client.Stats{Calls: 19, Subscriptions: 1, Connections: 1}, s.client.Stats())
+		s.server("O").cut()
+		require.ErrorIs(t, s.caller("queued").wait(), client.ErrConnectionLost, "it may have been sent")
+		time.Sleep(time.Second)
+		s.server("N").read()
+		frames := s.server("N").got()
+		require.Equal(t, 1, count(frames, "unsent"))
+		require.Equal(t, 1, count(frames, "ticks"))
+		require.Equal(t, 17, count(frames, "fill"))
+		require.Zero(t, count(frames, "queued"))
+		require.Equal(t, client.Stats{Calls: 18, Subscriptions: 1, Connections: 1}, s.client.Stats())
+	})
+}
+
+// A call whose context ends while it waits for room is never sent.
+func TestContextEndsBeforeThereIsRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := congested(t)
+		m := s.start("mutation m unsent timeout=5s")
+		require.ErrorIs(t, m.wait(), procedure.CodeTimeout)
+		s.server("O").read()
+		require.Zero(t, count(s.server("O").got(), "unsent"))
+		require.Equal(t, 18, s.client.Stats().Calls)
+	})
+}
+
+// So is one that Close ends.
+func TestCloseEndsWhatWaitsForRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := congested(t)
+		m := s.start("mutation m unsent")
+		s.client.Close()
+		require.ErrorIs(t, m.wait(), client.ErrClosed)
+		require.ErrorIs(t, s.caller("queued").wait(), client.ErrClosed)
+		s.server("O").read()
+		require.Zero(t, count(s.server("O").got(), "unsent"))
+	})
+}
+
+// A subscription that waits for room while the client moves to another server
+// is taken over like those that are there.
+func TestMoveOfWhatWaitsForRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := congested(t)
+		s.start("subscribe s ticks")
+		o := s.server("O")
+		o.send(`{"id":1,"result":{"data":1}}`, `{"method":"reconnect"}`)
+		n := s.server("N")
+		n.read()
+		require.Empty(t, n.got(), "it waits for room on the old one")
+		o.read()
+		require.Equal(t, 1, count(o.got(), "ticks"))
+		require.Equal(t, []string{`{"id":20,"method":"subscription","params":{"path":"ticks","credit":32}}`}, n.got())
+		n.send(`{"id":20,"result":{"type":"started"}}`)
+		require.Equal(t, []string{`{"id":19,"method":"subscription.stop"}`, "PING"}, o.got())
 	})
 }
