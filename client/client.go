@@ -28,7 +28,7 @@ type Client struct {
 	mu      sync.Mutex
 	lastID  uint64
 	current *conn              // where calls are sent; nil: they wait
-	conns   map[*conn]struct{} // that are not lost, current included
+	conns   []*conn            // that are not lost, current included; the oldest first
 	calls   map[*call]struct{} // that somebody waits for
 	waiting []*call
 	active  int           // queries and mutations that have not ended
@@ -88,7 +88,7 @@ func (c *Client) start(conn *conn) {
 }
 
 func newClient(o *Options) *Client {
-	c := &Client{options: o.withDefaults(), conns: map[*conn]struct{}{}, calls: map[*call]struct{}{}}
+	c := &Client{options: o.withDefaults(), calls: map[*call]struct{}{}}
 	c.limits = c.options.Limits
 	// A server closes a connection that cancels too much. Half of what it
 	// allows by default leaves the rest to subscriptions.
@@ -256,11 +256,9 @@ func (c *Client) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := Stats{Calls: c.active, Waiting: len(c.waiting), Connections: len(c.conns), Ignored: c.ignored}
-	for conn := range c.conns {
-		for id, k := range conn.calls {
-			if k.subscription() && k.at == conn && k.id == id {
-				s.Subscriptions++
-			}
+	for k := range c.calls {
+		if k.subscription() && k.at != nil && !k.ended {
+			s.Subscriptions++
 		}
 	}
 	return s
@@ -307,7 +305,7 @@ func (c *Client) Shutdown(ctx context.Context) error {
 func (c *Client) shut(why error) {
 	c.mu.Lock()
 	c.closing, c.closed = true, true
-	for conn := range c.conns { // first, so that no call that ends says so
+	for _, conn := range c.conns { // first, so that no call that ends says so
 		conn.link.Close(wire.CloseNormal, "", false)
 	}
 	c.endLocked(unavailable(why), func(*call) bool { return true })

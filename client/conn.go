@@ -18,6 +18,7 @@ type conn struct {
 	c        *Client
 	link     link.Link
 	extended bool
+	textual  bool              // its probes are text PINGs
 	params   map[string]string // to send first; nil: none
 	scanner  engine.Scanner
 	pings    *rate.Limiter
@@ -33,8 +34,9 @@ type conn struct {
 
 	// All below is guarded by c.mu.
 	calls   map[uint64]*call // by id; of a call that has moved on, until its stop is answered
-	fences  []uint64         // the ids whose stops a PONG each answers
+	fences  []uint64         // what the PONGs to come are for: the id whose stop went before the PING, 0 for a probe
 	leaving bool             // left is closed
+	closing bool             // it was left, and has had nothing more to do
 	proved  bool             // the server has answered a call
 	opened  time.Time        // when it began to serve
 	before  int              // c.failed then
@@ -45,12 +47,13 @@ type conn struct {
 type opened struct {
 	link     link.Link
 	extended bool
+	textual  bool
 	params   map[string]string
 }
 
 func newConn(c *Client, o opened) *conn {
 	return &conn{
-		c: c, link: o.link, extended: o.extended, params: o.params,
+		c: c, link: o.link, extended: o.extended, textual: o.textual, params: o.params,
 		scanner: engine.Scanner{MaxDepth: c.limits.Depth},
 		pings:   rate.NewLimiter(rate.Limit(c.limits.PingRate), c.limits.PingBurst),
 		left:    make(chan struct{}),
@@ -61,7 +64,7 @@ func newConn(c *Client, o opened) *conn {
 
 // serve reads the connection until it ends.
 func (conn *conn) serve() {
-	stopWatching := link.Watch(conn.link, &conn.c.limits)
+	stopWatching := link.Watch(watched{conn.link, conn}, &conn.c.limits)
 	err := conn.read()
 	stopWatching()
 	var v *link.Violation
@@ -71,6 +74,22 @@ func (conn *conn) serve() {
 	conn.c.lost(conn, err)
 	conn.link.End()
 	<-conn.link.Gone()
+}
+
+// A watched link remembers its probes, so that their PONGs are not taken for
+// others.
+type watched struct {
+	link.Link
+	conn *conn
+}
+
+func (w watched) Probe() error {
+	w.conn.c.mu.Lock()
+	defer w.conn.c.mu.Unlock()
+	if w.conn.textual {
+		w.conn.fences = append(w.conn.fences, 0)
+	}
+	return w.Link.Probe()
 }
 
 func (conn *conn) read() error {
@@ -218,6 +237,11 @@ func (c *Client) itemLocked(conn *conn, k *call, r *engine.Response) error {
 			return nil
 		}
 		k.start() // a server may leave it out
+		if k.next != nil && len(k.overlap) == maxOverlap {
+			k.at = nil
+			conn.releaseLocked(k, r.ID, true)
+			return nil
+		}
 		if k.repeats(r) {
 			k.consumedLocked(r.Data.Size())
 			return nil

@@ -30,7 +30,7 @@ func (c *Client) redial(ctx context.Context, attempt int) (opened, error) {
 // overConn makes a connection of conn. Its other end is one of ours unless
 // conn has negotiated a subprotocol and says otherwise.
 func overConn(conn wire.Conn, limits *wire.Limits) opened {
-	o := opened{link: link.Over(context.Background(), conn, limits), extended: true}
+	o := opened{link: link.Over(context.Background(), conn, limits), extended: true, textual: true}
 	if negotiated, ok := conn.(interface{ Subprotocol() string }); ok {
 		o.extended = negotiated.Subprotocol() == link.Subprotocol
 	}
@@ -188,25 +188,17 @@ func (c *Client) adopt(conn *conn) {
 		conn.link.Close(wire.CloseNormal, "", false)
 		return
 	}
-	former := c.current
+	if c.current == nil {
+		c.watchers.set(State{Status: StatusOpen})
+	}
 	c.current = conn
-	c.conns[conn] = struct{}{}
+	c.conns = append(c.conns, conn)
 	conn.opened, conn.before = time.Now(), c.failed
 	if conn.params != nil {
 		conn.link.Queue().Put(engine.AppendParams(nil, conn.params)) // if it fails the connection is lost, and the reader says so; below too
 	}
 	c.sendWaitingLocked()
-	if former == nil {
-		c.watchers.set(State{Status: StatusOpen})
-	} else {
-		for _, id := range slices.Sorted(maps.Keys(former.calls)) {
-			k := former.calls[id]
-			if k.subscription() && k.at == former && k.id == id && k.next == nil && !k.ended && !k.sending {
-				c.takeOverLocked(k, conn)
-			}
-		}
-		c.closeIdleLocked(former)
-	}
+	c.moveLocked(conn)
 }
 
 // sendWaitingLocked sends what waits, in the order in which it came.
@@ -265,14 +257,18 @@ func (c *Client) failedLocked(conn *conn, err error) {
 // or failed.
 func (c *Client) lost(conn *conn, err error) {
 	c.mu.Lock()
-	delete(c.conns, conn)
+	if i := slices.Index(c.conns, conn); i >= 0 {
+		c.conns = slices.Delete(c.conns, i, i+1)
+	}
 	err = conn.lossError(err)
 	close(conn.gone)
 	if c.current == conn {
 		c.failedLocked(conn, err)
 		c.current = nil
-		for other := range c.conns { // a move has failed: the former one goes on
-			c.current = other
+		for _, former := range c.conns { // a move has failed: the latest of those goes on
+			if !former.closing {
+				c.current = former
+			}
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(conn.calls)) {
@@ -299,7 +295,10 @@ func (c *Client) lost(conn *conn, err error) {
 func (c *Client) orphanLocked(conn *conn, id uint64, k *call, err error) {
 	switch {
 	case k.next == conn && k.nextID == id:
-		k.next, k.overlap = nil, nil // it stays where it is
+		k.next, k.overlap = nil, nil
+		if k.at == nil { // it does not stay where it was
+			c.strandedLocked(k, err)
+		}
 	case k.at != conn || k.id != id:
 		// It has moved on.
 	case k.next != nil:

@@ -1,6 +1,8 @@
 package client
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/zapsocket/zapsocket/internal/engine"
@@ -30,8 +32,30 @@ func (c *Client) leaveConnLocked(conn *conn, after time.Duration) {
 	close(conn.left)
 }
 
-// takeOverLocked asks conn to take over a subscription.
+// moveLocked asks conn to take over all subscriptions of others, in the order
+// in which those were asked. They go on until it does.
+func (c *Client) moveLocked(conn *conn) {
+	var moving []*call
+	for k := range c.calls {
+		if k.subscription() && !k.ended && !k.waiting && !k.sending && k.at != conn {
+			moving = append(moving, k)
+		}
+	}
+	slices.SortFunc(moving, func(a, b *call) int { return cmp.Compare(a.id, b.id) })
+	for _, k := range moving {
+		c.takeOverLocked(k, conn)
+	}
+	for _, other := range c.conns {
+		c.closeIdleLocked(other)
+	}
+}
+
+// takeOverLocked asks conn to take over a subscription, instead of another one
+// that was asked for that and has not answered.
 func (c *Client) takeOverLocked(k *call, conn *conn) {
+	if k.next != nil {
+		k.next.releaseLocked(k, k.nextID, true)
+	}
 	c.lastID++
 	k.next, k.nextID = conn, c.lastID
 	k.overlap = map[string]struct{}{}
@@ -40,25 +64,22 @@ func (c *Client) takeOverLocked(k *call, conn *conn) {
 }
 
 // maxOverlap is how many items of the former connection are remembered during
-// a move. Further ones are left to the next one, which has them too.
+// a move. With the next one the subscription leaves it, and waits.
 const maxOverlap = 4096
 
-// repeats reports whether r is not to be delivered: because it has been, by the
-// connection before, or because the next one is going to.
+// repeats reports whether r is not to be delivered, because the connection
+// before has delivered it. During a move what is delivered is remembered.
 func (k *call) repeats(r *engine.Response) bool {
 	if r.EventID == "" {
 		return false
 	}
-	if k.next == nil {
-		_, again := k.overlap[r.EventID]
-		delete(k.overlap, r.EventID)
-		return again
+	if k.next != nil {
+		k.overlap[r.EventID] = struct{}{}
+		return false
 	}
-	if len(k.overlap) >= maxOverlap {
-		return true
-	}
-	k.overlap[r.EventID] = struct{}{}
-	return false
+	_, again := k.overlap[r.EventID]
+	delete(k.overlap, r.EventID)
+	return again
 }
 
 // switchLocked lets the next connection serve k: its first frame is there. The
@@ -96,13 +117,14 @@ func (c *Client) pong(conn *conn) {
 	}
 	id := conn.fences[0]
 	conn.fences = conn.fences[1:]
-	delete(conn.calls, id)
+	delete(conn.calls, id) // 0 is nobody's
 	c.closeIdleLocked(conn)
 }
 
 // closeIdleLocked closes a connection that was left and has nothing to do.
 func (c *Client) closeIdleLocked(conn *conn) {
-	if _, alive := c.conns[conn]; alive && conn != c.current && len(conn.calls) == 0 {
+	if conn != c.current && len(conn.calls) == 0 && !conn.closing {
+		conn.closing = true
 		conn.link.Close(wire.CloseNormal, "", false)
 	}
 }

@@ -40,6 +40,7 @@ type stageSetup struct {
 	plain   bool // the servers are not ours
 	pong    bool // they answer PING
 	unread  bool // they do not read until they are asked to
+	wrap    func(name string, conn wire.Conn) wire.Conn
 }
 
 // newStage returns a stage whose client is connected to a first server.
@@ -118,8 +119,11 @@ func (s *stage) open() wire.Conn {
 	if !s.setup.unread {
 		server.read()
 	}
-	if s.setup.plain {
+	switch {
+	case s.setup.plain:
 		return plainConn{near}
+	case s.setup.wrap != nil:
+		return s.setup.wrap(server.name, near)
 	}
 	return near
 }

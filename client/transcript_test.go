@@ -74,7 +74,19 @@ func playFile(t *testing.T, file string) {
 		require.NoError(t, os.WriteFile(file, txtar.Format(archive), 0o644))
 		return
 	}
-	require.Equal(t, script, got)
+	requireSame(t, script, got)
+}
+
+// requireSame fails with the first lines that differ.
+func requireSame(t *testing.T, want, got string) {
+	t.Helper()
+	a, b := strings.SplitAfter(want, "\n"), strings.SplitAfter(got, "\n")
+	for i := range max(len(a), len(b)) {
+		if i >= len(a) || i >= len(b) || a[i] != b[i] {
+			from := max(i-2, 0)
+			require.Equal(t, strings.Join(a[min(from, len(a)):min(i+5, len(a))], ""), strings.Join(b[min(from, len(b)):min(i+5, len(b))], ""), "line %d", i+1)
+		}
+	}
 }
 
 // parseSetup reads the section "setup".
