@@ -123,9 +123,14 @@ func (k *call) deliver(r *engine.Response) {
 	}
 }
 
-// wait runs until the call has ended, handing on what arrives.
+// wait runs until the call has ended, handing on what arrives. An answer that is
+// there counts more than a context that has ended; but a stream may have more
+// items than its loop takes.
 func (k *call) wait(ctx context.Context, reply procedure.Reply) error {
 	for {
+		if err := ctx.Err(); err != nil && k.subscription() {
+			return own(err)
+		}
 		e, ok := k.inbox.take()
 		if !ok {
 			select {
