@@ -53,7 +53,7 @@ func (c *Client) newCall(ctx context.Context, req *procedure.Request) (*call, er
 		return nil, procedure.Errorf(procedure.CodePayloadTooLarge, "%s: input of %d bytes is larger than %d", req.Name, len(input), limit)
 	}
 	if len(req.Meta) > 0 && !engine.MetaFits(req.Meta) {
-		return nil, procedure.Errorf(procedure.CodeBadRequest, "%s: metadata is larger than a server takes", req.Name)
+		return nil, procedure.Errorf(procedure.CodeBadRequest, "%s: metadata is larger than 4 KiB, or a name in it is not UTF-8 or holds NUL", req.Name)
 	}
 	k := &call{c: c, inbox: newInbox(), lastID: req.After, cmd: engine.Command{
 		Kind: req.Kind, Path: req.Name, Input: input, Meta: req.Meta,
