@@ -251,10 +251,18 @@ func (s *stage) actCaller(verb, arg string) {
 	}
 }
 
-// writeEntries writes what has happened, and numbers that a caller gets one
-// after the other as one line.
+// writeEntries writes what has happened: numbers that a caller gets one after
+// the other as one line, and of what comes again and again the first.
 func writeEntries(out *strings.Builder, entries []entry) {
 	for i := 0; i < len(entries); i++ {
+		if size, times := rhythm(entries[i:]); times > 3 {
+			for _, e := range entries[i : i+size] {
+				fmt.Fprintf(out, "%.3fs %s %s\n", e.at.Seconds(), e.who, e.what)
+			}
+			i += size*times - 1
+			fmt.Fprintf(out, "... and %d times more, every %.3fs\n", times-1, (entries[i].at - entries[i-size].at).Seconds())
+			continue
+		}
 		e := entries[i]
 		fmt.Fprintf(out, "%.3fs %s %s", e.at.Seconds(), e.who, e.what)
 		first := i
@@ -267,6 +275,28 @@ func writeEntries(out *strings.Builder, entries []entry) {
 		out.WriteString("\n")
 	}
 }
+
+// rhythm returns how often entries begin with the same few, at equal distances.
+// Numbers in them may differ.
+func rhythm(entries []entry) (size, times int) {
+	for size = 1; size <= 3 && 2*size <= len(entries); size++ {
+		every := entries[size].at - entries[0].at
+		if every == 0 {
+			continue
+		}
+		n := size
+		for n < len(entries) && entries[n].at == entries[n-size].at+every && entries[n].who == entries[n-size].who &&
+			digits.ReplaceAllString(entries[n].what, "9") == digits.ReplaceAllString(entries[n-size].what, "9") {
+			n++
+		}
+		if times = n / size; times > 3 {
+			return size, times
+		}
+	}
+	return 0, 0
+}
+
+var digits = regexp.MustCompile(`\d+`)
 
 // follows reports whether b is the number behind a, of the same caller.
 func follows(a, b entry) bool {
