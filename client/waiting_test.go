@@ -1,6 +1,8 @@
 package client_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -115,5 +117,79 @@ func TestMoveOfWhatWaitsForRoom(t *testing.T) {
 		require.Equal(t, []string{`{"id":20,"method":"subscription","params":{"path":"ticks","credit":32}}`}, n.got())
 		n.send(`{"id":20,"result":{"type":"started"}}`)
 		require.Equal(t, []string{`{"id":19,"method":"subscription.stop"}`, "PING"}, o.got())
+	})
+}
+
+// offline is a stage whose server is down.
+func offline(t *testing.T, o client.Options) *stage {
+	s := newStage(t, stageSetup{options: o})
+	s.refuse(errors.New("down"))
+	s.server("O").cut()
+	return s
+}
+
+// No more calls wait for a connection than may, subscriptions among them. One
+// that gives up makes room.
+func TestWaitingIsBounded(t *testing.T) {
+	for _, tt := range []struct{ option, most int }{{0, 1024}, {1, 1}, {3, 3}, {-1, 0}} {
+		synctest.Test(t, func(t *testing.T) {
+			s := offline(t, client.Options{MaxWaiting: tt.option})
+			kinds := []string{"query", "mutation", "subscribe"}
+			for i := range tt.most {
+				s.start(fmt.Sprintf("%s k%d a", kinds[i%3], i))
+			}
+			require.Equal(t, tt.most, s.client.Stats().Waiting)
+			for _, kind := range kinds {
+				c := s.start(kind + " refused a")
+				require.ErrorIs(t, c.wait(), client.ErrOffline, "at once")
+				require.ErrorIs(t, c.err, procedure.CodeServiceUnavailable)
+			}
+			if tt.most > 0 {
+				s.caller("k0").cancel()
+				require.ErrorIs(t, s.caller("k0").wait(), procedure.CodeClientClosedRequest)
+				require.Equal(t, tt.most-1, s.client.Stats().Waiting)
+				s.start("query last a")
+				require.Equal(t, tt.most, s.client.Stats().Waiting)
+			}
+		})
+	}
+}
+
+// What was in flight waits too, but is not refused for want of room.
+func TestWhatWasInFlightIsNotRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, stageSetup{options: client.Options{MaxWaiting: -1}})
+		s.start("query q a")
+		s.start("subscribe s b")
+		s.refuse(errors.New("down"))
+		s.server("O").cut()
+		require.ErrorIs(t, s.start("query r a").wait(), client.ErrOffline)
+		require.Equal(t, 2, s.client.Stats().Waiting)
+		s.refuse(nil)
+		time.Sleep(10 * time.Second)
+		require.Len(t, s.server("N").got(), 2)
+	})
+}
+
+// A call that waits ends with its context, and is not sent any more.
+func TestContextEndsWhileWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := offline(t, client.Options{})
+		begun := time.Now()
+		for _, kind := range []string{"query", "mutation", "subscribe"} {
+			s.start(kind + " " + kind + " a timeout=5s")
+		}
+		for _, kind := range []string{"query", "mutation", "subscribe"} {
+			require.ErrorIs(t, s.caller(kind).wait(), context.DeadlineExceeded)
+		}
+		require.Equal(t, 5*time.Second, time.Since(begun))
+		require.Zero(t, s.client.Stats().Waiting)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := hello.Call(ctx, s.client, struct{}{})
+		require.ErrorIs(t, err, procedure.CodeClientClosedRequest)
+		s.refuse(nil)
+		time.Sleep(10 * time.Second)
+		require.Empty(t, s.server("N").got())
 	})
 }
