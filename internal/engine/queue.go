@@ -49,9 +49,10 @@ type Queue struct {
 	buf     []byte    // framed, in order
 	writing bool      // somebody owns the sink
 	ready   streamList
-	err     error  // nothing enters any more
-	flushed func() // called once when all is written after the last entry
-	sent    uint64 // bytes handed to the sink
+	awaited map[*Stream]struct{} // that somebody waits for, whether they have credit or not
+	err     error                // nothing enters any more
+	flushed func()               // called once when all is written after the last entry
+	sent    uint64               // bytes handed to the sink
 }
 
 // A QueueConfig sets a Queue up.
@@ -65,7 +66,10 @@ type QueueConfig struct {
 
 // NewQueue returns an empty queue.
 func NewQueue(c QueueConfig) *Queue {
-	q := &Queue{sink: c.Sink, mark: c.Mark, maxItems: c.StreamItems, maxBytes: c.StreamBytes, onError: c.OnError}
+	q := &Queue{
+		sink: c.Sink, mark: c.Mark, maxItems: c.StreamItems, maxBytes: c.StreamBytes, onError: c.OnError,
+		awaited: map[*Stream]struct{}{},
+	}
 	q.room.L = &q.mu
 	return q
 }
@@ -362,6 +366,9 @@ func (q *Queue) endLocked(err error) {
 	}
 	q.room.Broadcast()
 	for s := q.ready.pop(); s != nil; s = q.ready.pop() {
+		s.clearLocked()
+	}
+	for s := range q.awaited {
 		s.clearLocked()
 	}
 }

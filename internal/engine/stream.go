@@ -34,6 +34,7 @@ type Stream struct {
 	queued  bool // in q.ready
 	next    *Stream
 	space   *sync.Cond // made by the first who waits
+	waiters int        // there; while there are some, the stream is in q.awaited
 }
 
 // An item is one message held back.
@@ -152,11 +153,22 @@ func (s *Stream) admitLocked(size int) error {
 		case procedure.OverflowDisconnect:
 			return ErrSlow
 		default:
-			if s.space == nil {
-				s.space = sync.NewCond(&s.q.mu)
-			}
-			s.space.Wait()
+			s.awaitLocked()
 		}
+	}
+}
+
+// awaitLocked waits until the stream holds less, or an end of it or the queue.
+func (s *Stream) awaitLocked() {
+	if s.space == nil {
+		s.space = sync.NewCond(&s.q.mu)
+	}
+	if s.waiters++; s.waiters == 1 {
+		s.q.awaited[s] = struct{}{}
+	}
+	s.space.Wait()
+	if s.waiters--; s.waiters == 0 {
+		delete(s.q.awaited, s)
 	}
 }
 
@@ -238,10 +250,7 @@ func (s *Stream) Drain() {
 	s.q.mu.Lock()
 	defer s.q.mu.Unlock()
 	for s.n > 0 && s.errLocked() == nil {
-		if s.space == nil {
-			s.space = sync.NewCond(&s.q.mu)
-		}
-		s.space.Wait()
+		s.awaitLocked()
 	}
 }
 
