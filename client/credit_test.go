@@ -188,9 +188,9 @@ func TestLoopsInsideOfLoops(t *testing.T) {
 				require.Equal(t, "bottom", got)
 				return 1
 			}
-			for item, err := range chunks.Subscribe(t.Context(), c, 400) {
+			for item, err := range chunks.Subscribe(t.Context(), c, 100) {
 				require.NoError(t, err)
-				if item.N == 0 || item.N == 399 && depth == 1 {
+				if item.N == 0 || item.N == 99 && depth == 1 {
 					n += descend(depth - 1)
 				}
 			}

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -20,28 +21,31 @@ const echo procedure.Query[string, string] = "echo"
 // A server closes a connection on which an input is too large, so that is not
 // sent. The limit counts the input as it is on the wire.
 func TestInputIsBounded(t *testing.T) {
+	const byDefault = 4<<20 - 64<<10
 	for _, tt := range []struct {
-		limits wire.Limits
-		most   int
+		limits   wire.Limits
+		sent     int // so much is sent
+		tooLarge int // and this is not; 0: nothing is
 	}{
-		{wire.Limits{Input: 100}, 100},
-		{wire.Limits{}, 4<<20 - 64<<10},
-		{wire.Limits{Input: -1}, 5 << 20},
+		{wire.Limits{Input: 100}, 100, 101},
+		{wire.Limits{}, 1 << 20, byDefault + 1},
+		{wire.Limits{Input: -1}, byDefault + 1, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newStage(t, stageSetup{options: client.Options{Limits: tt.limits}})
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
-			_, err := echo.Call(ctx, s.client, strings.Repeat("x", tt.most-2))
-			require.ErrorIs(t, err, procedure.CodeTimeout, "it was sent")
-			require.Len(t, s.server("O").got(), 1)
-			if tt.limits.Input < 0 {
-				return
+			call := func(size int) error {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				input := procedure.Encoded(bytes.Repeat([]byte("1"), size), procedure.JSON)
+				return s.client.ServeRPC(ctx, &procedure.Request{Name: "a", Kind: procedure.KindQuery, Input: input}, nil)
 			}
-			_, err = echo.Call(t.Context(), s.client, strings.Repeat("x", tt.most-1))
-			require.ErrorIs(t, err, procedure.CodePayloadTooLarge)
-			require.Empty(t, s.server("O").got())
-			require.Zero(t, s.client.Stats().Calls)
+			require.ErrorIs(t, call(tt.sent), procedure.CodeTimeout, "it was sent")
+			require.Len(t, s.server("O").got(), 1)
+			if tt.tooLarge > 0 {
+				require.ErrorIs(t, call(tt.tooLarge), procedure.CodePayloadTooLarge)
+				require.Empty(t, s.server("O").got())
+				require.Zero(t, s.client.Stats().Calls)
+			}
 		})
 	}
 }

@@ -285,7 +285,7 @@ func TestClientKeepsItsPromises(t *testing.T) {
 				w.check(rt)
 				return
 			}
-			time.Sleep(5 * time.Minute)
+			time.Sleep(2 * time.Minute)
 			synctest.Wait()
 			w.check(rt)
 			w.checkAlive(rt)

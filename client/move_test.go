@@ -41,8 +41,9 @@ func collect(t *testing.T, h procedure.Handler) (ids func() []string) {
 // sendItems sends tracked items, from..to, as the subscription id.
 func (p *scripted) sendItems(id, from, to int) {
 	for n := from; n <= to; n++ {
-		p.send(fmt.Sprintf(`{"id":%d,"result":{"type":"data","id":"%d","data":{"id":"%d","data":%[2]d}}}`, id, n, n))
+		say(p.conn, fmt.Sprintf(`{"id":%d,"result":{"type":"data","id":"%d","data":{"id":"%d","data":%[2]d}}}`, id, n, n))
 	}
+	synctest.Wait()
 }
 
 func sequence(from, to int) (ids []string) {
