@@ -2,6 +2,7 @@ package engine
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/zapsocket/zapsocket/procedure"
 )
@@ -104,7 +105,7 @@ func AppendError(dst []byte, id ID, jsonrpc bool, path []byte, e *procedure.Erro
 		dst = appendQuoted(append(dst, `,"logId":`...), e.LogID)
 	}
 	if e.RetryAfter > 0 {
-		dst = strconv.AppendInt(append(dst, `,"retryAfterMs":`...), (e.RetryAfter.Microseconds()+999)/1000, 10)
+		dst = strconv.AppendInt(append(dst, `,"retryAfterMs":`...), int64((e.RetryAfter+time.Millisecond-1)/time.Millisecond), 10)
 	}
 	if len(e.Fields) > 0 {
 		dst = append(dst, `,"fields":`...)

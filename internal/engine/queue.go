@@ -69,7 +69,9 @@ type QueueConfig struct {
 
 // NewQueue returns an empty queue.
 func NewQueue(c QueueConfig) *Queue {
-	q := &Queue{sink: c.Sink, mark: c.Mark, maxItems: c.StreamItems, maxBytes: c.StreamBytes, onError: c.OnError}
+	q := &Queue{
+		sink: c.Sink, mark: c.Mark, maxItems: c.StreamItems, maxBytes: c.StreamBytes, onError: c.OnError,
+	}
 	q.room.L = &q.mu
 	return q
 }

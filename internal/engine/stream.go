@@ -163,12 +163,17 @@ func (s *Stream) admitLocked(size int) error {
 		case procedure.OverflowDisconnect:
 			return ErrSlow
 		default:
-			if s.space == nil {
-				s.space = sync.NewCond(&s.q.mu)
-			}
-			s.space.Wait()
+			s.awaitLocked()
 		}
 	}
+}
+
+// awaitLocked waits until the stream holds less, or an end of it or the queue.
+func (s *Stream) awaitLocked() {
+	if s.space == nil {
+		s.space = sync.NewCond(&s.q.mu)
+	}
+	s.space.Wait()
 }
 
 func (s *Stream) errLocked() error {
@@ -253,10 +258,7 @@ func (s *Stream) Drain() {
 	s.q.mu.Lock()
 	defer s.q.mu.Unlock()
 	for s.n > 0 && s.errLocked() == nil {
-		if s.space == nil {
-			s.space = sync.NewCond(&s.q.mu)
-		}
-		s.space.Wait()
+		s.awaitLocked()
 	}
 }
 
