@@ -224,7 +224,7 @@ func (c *Client) answerLocked(conn *conn, k *call, r *engine.Response) {
 func (c *Client) itemLocked(conn *conn, k *call, r *engine.Response) error {
 	switch r.Type {
 	case engine.ResultStarted:
-		k.start()
+		k.start(r.EventID)
 	case engine.ResultData:
 		held, bytes := k.inbox.held()
 		if !k.flow.arrive(&c.limits, held, bytes) {
@@ -236,7 +236,7 @@ func (c *Client) itemLocked(conn *conn, k *call, r *engine.Response) error {
 			conn.releaseLocked(k, r.ID, true)
 			return nil
 		}
-		k.start() // a server may leave it out
+		k.start("") // a server may leave it out
 		if k.next != nil && len(k.overlap) == maxOverlap {
 			k.at = nil
 			conn.releaseLocked(k, r.ID, true)
@@ -264,10 +264,14 @@ func (c *Client) itemLocked(conn *conn, k *call, r *engine.Response) error {
 	return nil
 }
 
-// start hands on that the subscription has started, once.
-func (k *call) start() {
+// start hands on that the subscription has started, once. Position is where to
+// resume from if the connection is lost before the first item.
+func (k *call) start(position string) {
 	if !k.started {
 		k.started = true
-		k.inbox.put(event{message: procedure.Message{Type: procedure.TypeStarted}})
+		k.inbox.put(event{message: procedure.Message{Type: procedure.TypeStarted, ID: position}})
+	}
+	if k.lastID == "" {
+		k.lastID = position
 	}
 }

@@ -132,9 +132,9 @@ func (s *subscription) run() {
 // reply sends what the handler does.
 func (s *subscription) reply(m procedure.Message) error {
 	if m.Type == procedure.TypeStarted {
-		return s.start(m.Overflow)
+		return s.start(m.Overflow, m.ID)
 	}
-	if err := s.start(0); err != nil { // a Handler of the user's own may not say so
+	if err := s.start(0, ""); err != nil { // a Handler of the user's own may not say so
 		return err
 	}
 	if err := s.send(m); err != nil {
@@ -147,7 +147,7 @@ func (s *subscription) reply(m procedure.Message) error {
 }
 
 // start queues the started frame, once.
-func (s *subscription) start(policy procedure.Overflow) error {
+func (s *subscription) start(policy procedure.Overflow, position string) error {
 	if s.started.Load() {
 		return nil
 	}
@@ -156,7 +156,10 @@ func (s *subscription) start(policy procedure.Overflow) error {
 	if s.started.Load() {
 		return nil
 	}
-	if err := s.stream.Start(policy); err != nil {
+	if !s.c.extended {
+		position = "" // stock clients have no use for it
+	}
+	if err := s.stream.StartAt(policy, position); err != nil {
 		return err
 	}
 	s.started.Store(true)
@@ -186,7 +189,7 @@ func (s *subscription) send(m procedure.Message) error {
 func (s *subscription) finish(err error) {
 	defer s.cancel()
 	if err == nil {
-		err = s.start(0)
+		err = s.start(0, "")
 	}
 	s.stream.Drain()
 	if err != nil && !s.isStopped() && s.c.ctx.Err() == nil {

@@ -81,7 +81,11 @@ func (s *Stream) offerLocked() {
 
 // Start queues the started frame once there is room, and sets the policy,
 // OverflowBlock if it is zero.
-func (s *Stream) Start(policy procedure.Overflow) error {
+func (s *Stream) Start(policy procedure.Overflow) error { return s.StartAt(policy, "") }
+
+// StartAt is Start that tells the subscriber where to resume if no item comes;
+// only one of ours understands that.
+func (s *Stream) StartAt(policy procedure.Overflow, position string) error {
 	q := s.q
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -96,7 +100,7 @@ func (s *Stream) Start(policy procedure.Overflow) error {
 	if err := s.errLocked(); err != nil {
 		return err
 	}
-	q.frame(AppendStarted(nil, s.id, s.jsonrpc))
+	q.frame(AppendStarted(nil, s.id, s.jsonrpc, position))
 	q.scheduleLocked()
 	return nil
 }
