@@ -152,7 +152,7 @@ func (c *Conn) meet(identify func() error) (outcome func() error) {
 		case <-done:
 			return refused
 		case <-c.ctx.Done():
-			return errGone
+			return engine.ErrEnded
 		}
 	}
 }
@@ -164,7 +164,8 @@ func (c *Conn) identify(h *Handshake) error {
 	})
 	id, err := c.server.authenticate(c.ctx, h)
 	if !timer.Stop() {
-		return errGone // the client has been told
+		<-c.ctx.Done() // then the client has been told
+		return engine.ErrEnded
 	}
 	if err == nil {
 		err = c.admit(id)

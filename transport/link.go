@@ -185,12 +185,9 @@ func (l *connLink) cut() {
 		}
 		l.conn.Close(code, reason)
 		l.cancel()
-		l.queue.Close(errGone)
+		l.queue.Close()
 		close(l.done)
 	})
 }
 
 func (l *connLink) gone() <-chan struct{} { return l.done }
-
-// errGone is the error of what is sent to a connection that has ended.
-var errGone = errors.New("connection has ended")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/zapsocket/zapsocket/internal/engine"
 	"github.com/zapsocket/zapsocket/procedure"
 )
 
@@ -36,7 +37,7 @@ func (l *listener) push(m procedure.Message) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return errGone
+		return engine.ErrEnded
 	}
 	if l.connected {
 		err := l.reply(m)

@@ -3,8 +3,6 @@ package transport
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
-	"net"
 	"sync"
 	"time"
 
@@ -20,7 +18,7 @@ func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 	begun := time.Now()
 	pong, forget, err := c.link.ping()
 	if err != nil {
-		return 0, errEnded
+		return 0, engine.ErrEnded
 	}
 	defer forget()
 	select {
@@ -29,11 +27,9 @@ func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	case <-c.ctx.Done():
-		return 0, errEnded
+		return 0, engine.ErrEnded
 	}
 }
-
-var errEnded = fmt.Errorf("transport: connection has ended: %w", net.ErrClosed)
 
 // ownPings are those of one connection that are to be answered. They are
 // numbered from 1.

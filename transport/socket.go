@@ -352,7 +352,7 @@ func (s *socket) cut() {
 			tls.NetConn().Close() // or its Close might wait to say goodbye
 		}
 		s.Conn.Close()
-		s.queue.Close(errGone)
+		s.queue.Close()
 		close(s.done)
 	})
 }
