@@ -41,7 +41,6 @@ func ExampleRoom() {
 		return client
 	}
 	ann, bob := client("kitchen"), client("attic")
-	defer bob.Close(wire.CloseNormal, "")
 
 	n, _ := Said.Push(ctx, hub.Room("kitchen"), "tea is ready")
 	fmt.Println("heard by", n, "of", hub.Len())
@@ -51,6 +50,7 @@ func ExampleRoom() {
 	hub.Room("kitchen").Close(4000, "the kitchen is closed")
 	_, err := ann.Read(ctx)
 	fmt.Println(err)
+	bob.Close(wire.CloseNormal, "")
 	// Output:
 	// heard by 1 of 2
 	// {"id":1,"result":{"type":"data","data":"tea is ready"}}
