@@ -192,7 +192,7 @@ func (s *subscription) finish(err error) {
 		err = s.start(0, "")
 	}
 	s.stream.Drain()
-	if err != nil && !s.isStopped() && s.c.ctx.Err() == nil {
+	if err != nil && !s.isStopped() && s.c.ctx.Err() == nil && !errors.Is(err, engine.ErrEnded) {
 		frame, _ := s.c.errorFrame(s.id, s.jsonrpc, []byte(s.req.Name), told(s.ctx, err, false))
 		s.c.queue.Send(frame) // fails only if the connection has ended
 	} else if err != nil && s.c.ctx.Err() == nil {
@@ -219,7 +219,7 @@ func (s *subscription) isStopped() bool {
 // logLate logs an error that nobody waits for any more, unless it only says
 // that.
 func (c *Conn) logLate(path string, err error) {
-	if errors.Is(err, context.Canceled) || errors.Is(err, engine.ErrStopped) || errors.Is(err, link.ErrGone) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, engine.ErrStopped) || errors.Is(err, engine.ErrEnded) {
 		return
 	}
 	if e, fresh := procedure.Outgoing(err); fresh {

@@ -129,7 +129,7 @@ func TestWhatEndsTheWaitForCredit(t *testing.T) {
 	}{
 		{"grant", func(q *engine.Queue, st *engine.Stream, _ *sink) { st.Grant(100); q.Flush() }, nil},
 		{"stop", func(_ *engine.Queue, st *engine.Stream, _ *sink) { st.Stop() }, engine.ErrStopped},
-		{"close", func(q *engine.Queue, _ *engine.Stream, _ *sink) { q.Close(engine.ErrSlow) }, engine.ErrSlow},
+		{"close", func(q *engine.Queue, _ *engine.Stream, _ *sink) { q.Close() }, engine.ErrEnded},
 		{"finish", func(q *engine.Queue, _ *engine.Stream, _ *sink) { q.Finish(func() {}) }, nil},
 		{"a sink that fails", func(q *engine.Queue, _ *engine.Stream, s *sink) { s.fail(engine.ErrSlow); q.Put(nil) }, engine.ErrSlow},
 	} {

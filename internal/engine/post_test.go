@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,8 +33,8 @@ func TestPostNeverWaits(t *testing.T) {
 		fill(t, q)
 		require.NoError(t, q.Post([]byte(filler)), "one mark further")
 		require.ErrorIs(t, q.Post([]byte("x")), engine.ErrOverflow)
-		q.Close(errors.New("gone"))
-		require.ErrorContains(t, q.Post([]byte("x")), "gone")
+		q.Close()
+		require.ErrorIs(t, q.Post([]byte("x")), engine.ErrEnded)
 		s.open()
 		synctest.Wait()
 		require.Equal(t, []string{"first"}, s.messages(t))
@@ -92,10 +91,9 @@ func TestSendContextThatHasEnded(t *testing.T) {
 		require.ErrorIs(t, q.SendContext(ended, []byte("there is none")), context.Canceled)
 		synctest.Wait()
 		require.Empty(t, waiting)
-		gone := errors.New("gone")
-		q.Close(gone)
-		require.ErrorIs(t, <-waiting, gone)
-		require.ErrorIs(t, q.SendContext(t.Context(), nil), gone)
+		q.Close()
+		require.ErrorIs(t, <-waiting, engine.ErrEnded)
+		require.ErrorIs(t, q.SendContext(t.Context(), nil), engine.ErrEnded)
 		s.open()
 		synctest.Wait()
 	})

@@ -255,7 +255,7 @@ func TestKeepAlive(t *testing.T) {
 		hub := transport.NewHub()
 		s := rpctest.NewServer(t, api(hub), &transport.ServerOptions{
 			Hub:          hub,
-			Limits: wire.Limits{ProbeAfter: 5 * time.Second, ProbeTimeout: 2 * time.Second},
+			Limits:       wire.Limits{ProbeAfter: 5 * time.Second, ProbeTimeout: 2 * time.Second},
 			OnDisconnect: func(_ *transport.Conn, d transport.Disconnect) { left <- d },
 		})
 		s.Client(nil)
