@@ -229,7 +229,8 @@ func TestSlowLoopOnAPlainServer(t *testing.T) {
 				loop := s.start("subscribe s a slow")
 				other := s.start("subscribe o a")
 				item := []byte(fmt.Sprintf(`{"id":1,"result":{"data":%q}}`, strings.Repeat("x", tt.size-2)))
-				for range tt.most + 1 { // the loop has one of them
+				s.server("O").send(string(item)) // the loop has this one
+				for range tt.most {
 					s.server("O").conn.Write(t.Context(), item)
 				}
 				require.Len(t, s.server("O").got(), 2, "nothing is stopped yet")
