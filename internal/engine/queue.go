@@ -44,14 +44,15 @@ type Queue struct {
 	onError func(error) // told of the first failure, by a goroutine of the queue's
 
 	mu      sync.Mutex
-	room    sync.Cond // below the mark again, or closed
-	waiting int       // how many wait for room
-	buf     []byte    // framed, in order
-	writing bool      // somebody owns the sink
-	ready   streamList
-	err     error  // nothing enters any more
-	flushed func() // called once when all is written after the last entry
-	sent    uint64 // bytes handed to the sink
+	room    sync.Cond  // below the mark again, or closed
+	waiting int        // how many wait for room
+	buf     []byte     // framed, in order
+	writing bool       // somebody owns the sink
+	ready   streamList // hold items that may go
+	starved streamList // hold items that their subscriber has not asked for
+	err     error      // nothing enters any more
+	flushed func()     // called once when all is written after the last entry
+	sent    uint64     // bytes handed to the sink
 }
 
 // A QueueConfig sets a Queue up.
@@ -361,8 +362,10 @@ func (q *Queue) endLocked(err error) {
 		q.err = err
 	}
 	q.room.Broadcast()
-	for s := q.ready.pop(); s != nil; s = q.ready.pop() {
-		s.clearLocked()
+	for _, streams := range []*streamList{&q.ready, &q.starved} {
+		for s := streams.pop(); s != nil; s = streams.pop() {
+			s.clearLocked()
+		}
 	}
 }
 

@@ -31,7 +31,7 @@ type Stream struct {
 	dropped uint64 // since the last item that was let in
 	credit  int64  // how many items may still go; negative for any number
 	stopped bool
-	queued  bool // in q.ready
+	queued  bool // in q.ready or q.starved
 	next    *Stream
 	space   *sync.Cond // made by the first who waits
 }
@@ -60,13 +60,21 @@ func (s *Stream) Grant(n int) {
 	if s.credit < 0 || s.errLocked() != nil {
 		return
 	}
+	if s.credit == 0 && s.queued {
+		s.q.starved.remove(s)
+	}
 	s.credit = min(s.credit+int64(n), maxCredit)
 	s.offerLocked()
 }
 
-// offerLocked puts the stream among those the queue takes items from.
+// offerLocked puts a stream that holds items among those the queue takes items
+// from, or among those that have no credit.
 func (s *Stream) offerLocked() {
-	if s.n > 0 && s.credit != 0 && !s.queued {
+	switch {
+	case s.n == 0 || s.queued:
+	case s.credit == 0:
+		s.q.starved.push(s)
+	default:
 		s.q.ready.push(s)
 	}
 }
@@ -225,6 +233,7 @@ func (s *Stream) clearLocked() {
 	s.ring, s.head, s.n, s.bytes = nil, 0, 0, 0
 	if s.queued {
 		s.q.ready.remove(s)
+		s.q.starved.remove(s)
 	}
 	if s.space != nil {
 		s.space.Broadcast()
