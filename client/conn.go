@@ -162,7 +162,9 @@ func (c *Client) dispatch(conn *conn, r *engine.Response) error {
 		}
 		return nil
 	}
-	conn.proved, conn.refusal = true, nil
+	if r.Type != engine.ResultError || conn.refusal == nil { // a server that refuses the connection may refuse its calls, too
+		conn.proved, conn.refusal = true, nil
+	}
 	if k.next == conn && k.nextID == r.ID {
 		c.switchLocked(k)
 	}
