@@ -5,14 +5,14 @@ var mutants = []mutant{
 	{
 		name: "started waits for the first item",
 		file: "transport/subscription.go",
-		old:  "return s.start(m.Overflow)",
+		old:  "return s.start(m.Overflow, m.ID)",
 		new:  "return nil",
 		test: "TestTranscripts",
 	},
 	{
 		name: "an event goes before started",
 		file: "transport/subscription.go",
-		old:  "if err := s.start(0); err != nil { // a Handler",
+		old:  "if err := s.start(0, \"\"); err != nil { // a Handler",
 		new:  "if err := error(nil); err != nil { // a Handler",
 		test: "TestHandlerThatDoesNotSayStarted",
 	},
@@ -47,8 +47,8 @@ var mutants = []mutant{
 	{
 		name: "PONG overtakes what was queued before",
 		file: "internal/engine/queue.go",
-		old:  "\tif len(q.buf) > 2*q.mark {\n\t\treturn ErrOverflow\n\t}\n\tq.frame(message)",
-		new:  "\tif len(q.buf) > 2*q.mark {\n\t\treturn ErrOverflow\n\t}\n\tbefore := q.buf\n\tq.buf = nil\n\tq.frame(message)\n\tq.buf = append(q.buf, before...)",
+		old:  "\tq.frame(message)\n\tq.caused",
+		new:  "\tbefore := q.buf\n\tq.buf = nil\n\tq.frame(message)\n\tq.buf = append(q.buf, before...)\n\tq.caused",
 		test: "TestDirectWaitsForFlush",
 	},
 	{
@@ -452,7 +452,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "a Ping takes another's pong",
-		file: "transport/ping.go",
+		file: "internal/link/pings.go",
 		old:  "if pong, ok := p.waiting[n]; ok {",
 		new:  "for n, pong := range p.waiting {",
 		test: "TestPingOverASocket",
