@@ -11,6 +11,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
