@@ -229,7 +229,8 @@ func TestSlowLoopOnAPlainServer(t *testing.T) {
 				loop := s.start("subscribe s a slow")
 				other := s.start("subscribe o a")
 				item := []byte(fmt.Sprintf(`{"id":1,"result":{"data":%q}}`, strings.Repeat("x", tt.size-2)))
-				for range tt.most + 1 { // the loop has one of them
+				s.server("O").send(string(item)) // which the loop has in hand
+				for range tt.most {
 					s.server("O").conn.Write(t.Context(), item)
 				}
 				require.Len(t, s.server("O").got(), 2, "nothing is stopped yet")
@@ -253,7 +254,7 @@ func TestLimitsOfAFlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, stageSetup{plain: true, options: client.Options{Limits: wire.Limits{StreamItems: 2}}})
 		loop := s.start("subscribe s a slow")
-		for range 1 + 32 + 1 {
+		for range 1 + 32 + 1 { // the loop has the first one in hand
 			s.server("O").send(`{"id":1,"result":{"data":1}}`)
 		}
 		loop.take(40)

@@ -1,6 +1,6 @@
-// Command mutants shows that the tests of engine and transport can fail. It
-// breaks the code in the ways listed in list.go, one at a time, and runs the
-// test that has to notice:
+// Command mutants shows that the tests of engine, transport and client can
+// fail. It breaks the code in the ways listed in list.go and list_client.go, one
+// at a time, and runs the test that has to notice:
 //
 //	go run ./internal/mutants
 //	go run ./internal/mutants -run stop
