@@ -477,8 +477,8 @@ var mutants = []mutant{
 	{
 		name: "Terminate sends a close frame",
 		file: "transport/conn.go",
-		old:  "Err: errTerminated}})\n\tc.link.cut()",
-		new:  "Err: errTerminated}})\n\tc.link.close(wire.CloseGoingAway, \"\", true)",
+		old:  "Err: errTerminated}})\n\tc.link.Cut()",
+		new:  "Err: errTerminated}})\n\tc.link.Close(wire.CloseGoingAway, \"\", true)",
 		test: "TestTerminate",
 	},
 	{
