@@ -402,6 +402,3 @@ func TestTables(t *testing.T) {
 	}
 	require.Greater(t, rows, 18)
 }
-
-// spaced is text with one space where there are several: gofmt aligns.
-func spaced(text string) string { return strings.Join(strings.Fields(text), " ") }
