@@ -33,6 +33,7 @@ type call struct {
 	started bool
 	lastID  string              // of the last item, to resume after
 	overlap map[string]struct{} // what at has delivered since next was asked to take over
+	seen    map[string]struct{} // of what at is going to repeat
 
 	flow, nextFlow flow // of at and of next
 }

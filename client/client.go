@@ -213,7 +213,7 @@ func (c *Client) bindLocked(k *call, conn *conn) []byte {
 
 // waitLocked has k wait for a connection.
 func (c *Client) waitLocked(k *call) {
-	k.at, k.next, k.overlap, k.waiting = nil, nil, nil, true
+	k.at, k.next, k.overlap, k.seen, k.waiting = nil, nil, nil, nil, true
 	c.waiting = append(c.waiting, k)
 }
 

@@ -134,7 +134,7 @@ func (c *Client) untilMove(conn *conn) bool {
 // connect opens a connection, however many attempts that takes. It returns nil
 // if the client is closed first.
 func (c *Client) connect(wait bool) *conn {
-	for {
+	for c.ctx.Err() == nil {
 		c.mu.Lock()
 		n := c.failed + 1
 		c.mu.Unlock()
@@ -162,6 +162,7 @@ func (c *Client) connect(wait bool) *conn {
 		c.offlineLocked(err)
 		c.mu.Unlock()
 	}
+	return nil
 }
 
 // offlineLocked says why there is no connection, if there is none. Who waits
@@ -302,7 +303,7 @@ func (c *Client) orphanLocked(conn *conn, id uint64, k *call, err error) {
 	case k.at != conn || k.id != id:
 		// It has moved on.
 	case k.next != nil:
-		k.at, k.id, k.flow, k.next = k.next, k.nextID, k.nextFlow, nil
+		k.switchOver()
 	case k.sending:
 		k.at = nil
 	default:

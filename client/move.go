@@ -73,20 +73,27 @@ func (k *call) repeats(r *engine.Response) bool {
 	if r.EventID == "" {
 		return false
 	}
+	if _, again := k.seen[r.EventID]; again {
+		delete(k.seen, r.EventID)
+		return true
+	}
 	if k.next != nil {
 		k.overlap[r.EventID] = struct{}{}
-		return false
 	}
-	_, again := k.overlap[r.EventID]
-	delete(k.overlap, r.EventID)
-	return again
+	return false
+}
+
+// switchOver lets the next connection serve k.
+func (k *call) switchOver() {
+	k.at, k.id, k.flow, k.next = k.next, k.nextID, k.nextFlow, nil
+	k.seen, k.overlap = k.overlap, nil
 }
 
 // switchLocked lets the next connection serve k: its first frame is there. The
 // former one is asked to stop, and to say when it has read that.
 func (c *Client) switchLocked(k *call) {
 	former, id := k.at, k.id
-	k.at, k.id, k.flow, k.next = k.next, k.nextID, k.nextFlow, nil
+	k.switchOver()
 	if former == nil || former.calls[id] != k {
 		return
 	}

@@ -34,8 +34,8 @@ var clientMutants = []mutant{
 	{
 		name: "duplicates of a move are delivered",
 		file: "client/move.go",
-		old:  "return again",
-		new:  "return again && false",
+		old:  "delete(k.seen, r.EventID)\n\t\treturn true",
+		new:  "return false",
 		test: "TestTranscripts/move-overlap",
 	},
 	{
