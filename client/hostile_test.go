@@ -1,12 +1,15 @@
 package client_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
+	"net"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -129,7 +132,7 @@ func hostileLength(first byte, n uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{first, 127}, n)
 }
 
-func hostileFlood(n int, frame []byte) []byte { return []byte(strings.Repeat(string(frame), n)) }
+func hostileMany(n int, frame []byte) []byte { return bytes.Repeat(frame, n) }
 
 func hostileClose(code int, reason string) []byte {
 	return hostileFrame(finBit|opcodeClose, string(binary.BigEndian.AppendUint16(nil, uint16(code)))+reason)
@@ -147,10 +150,10 @@ var hostileFrames = []struct {
 }{
 	{"a binary message", hostileFrame(finBit|opcodeBinary, `{"id":1,"result":{"data":"evil"}}`), 0},
 	{"a binary PING", hostileFrame(finBit|opcodeBinary, "PING"), 0},
-	{"pongs nobody asked for", hostileFlood(100, hostileFrame(finBit|opcodePong, "1")), 0},
-	{"some pings", hostileFlood(10, hostileFrame(finBit|opcodePing, "are you there")), 0},
-	{"some PINGs", hostileFlood(100, hostileFrame(finBit|opcodeText, "PING")), 0},
-	{"empty messages in fragments", hostileFlood(100, append(hostileFrame(opcodeText, ""), hostileFrame(finBit|opcodeContinuation, "")...)), 0},
+	{"pongs nobody asked for", hostileMany(100, hostileFrame(finBit|opcodePong, "1")), 0},
+	{"some pings", hostileMany(10, hostileFrame(finBit|opcodePing, "are you there")), 0},
+	{"some PINGs", hostileMany(100, hostileFrame(finBit|opcodeText, "PING")), 0},
+	{"empty messages in fragments", hostileMany(100, append(hostileFrame(opcodeText, ""), hostileFrame(finBit|opcodeContinuation, "")...)), 0},
 	// RFC 6455, section 5.1 would have it break off; the library reads it.
 	{"a masked frame", append([]byte{finBit | opcodeText, 0x80 | 4, 0, 0, 0, 0}, "null"...), 0},
 
@@ -182,11 +185,22 @@ var hostileFrames = []struct {
 	{"a close with 123 bytes of reason", hostileClose(4000, strings.Repeat("x", 123)), 4000},
 	{"a close with a reason that is not UTF-8", hostileClose(4000, "\xff\xfe"), 4000},
 	{"a close without a code", hostileFrame(finBit|opcodeClose, ""), wire.CloseNoStatus},
-	{"a flood of empty fragments", append(hostileFrame(opcodeText, `"`), hostileFlood(hostileLimit, hostileFrame(opcodeContinuation, ""))...), wire.ClosePolicy},
-	{"a flood of tiny fragments", append(hostileFrame(opcodeText, `"`), hostileFlood(hostileLimit, hostileFrame(opcodeContinuation, "x"))...), wire.ClosePolicy},
-	{"a flood of pings", hostileFlood(100_000, hostileFrame(finBit|opcodePing, "")), wire.ClosePolicy},
-	{"a flood of pongs", hostileFlood(hostileLimit, hostileFrame(finBit|opcodePong, "")), wire.ClosePolicy},
-	{"a flood of PINGs", hostileFlood(100_000, hostileFrame(finBit|opcodeText, "PING")), wire.ClosePolicy},
+}
+
+// What a server sends without an end: some bytes, and then others again and
+// again.
+var hostileFloods = []struct {
+	name         string
+	first, again []byte
+}{
+	{"empty fragments", hostileFrame(opcodeText, `"`), hostileFrame(opcodeContinuation, "")},
+	{"tiny fragments", hostileFrame(opcodeText, `"`), hostileFrame(opcodeContinuation, "x")},
+	{"empty fragments of what is binary", hostileFrame(opcodeBinary, ""), hostileFrame(opcodeContinuation, "")},
+	{"pings", nil, hostileFrame(finBit|opcodePing, "")},
+	{"pings inside a message", hostileFrame(opcodeText, `"`), hostileFrame(finBit|opcodePing, "x")},
+	{"pongs", nil, hostileFrame(finBit|opcodePong, "")},
+	{"pongs inside a message", hostileFrame(opcodeText, `"`), hostileFrame(finBit|opcodePong, "x")},
+	{"PINGs", nil, hostileFrame(finBit|opcodeText, "PING")},
 }
 
 // What breaks the rules of frames ends the connection with the code that says
@@ -194,34 +208,59 @@ var hostileFrames = []struct {
 func TestHostileFrames(t *testing.T) {
 	for _, tt := range hostileFrames {
 		t.Run(tt.name, func(t *testing.T) {
-			s := serveHostile(t, func(h *hostileConn) {
-				for call, ok := h.next(); ok; call, ok = h.next() {
-					if call.Params.Path == string(hostileBad) && h.number == 1 {
-						written := make(chan struct{})
-						go func() { // ends when the client has read all, or has left
-							defer close(written)
-							h.conn.Write(tt.bytes)
-						}()
-						if tt.code != 0 {
-							h.next()
-							<-written
-							return
-						}
-						<-written
-					}
-					h.text(answer(call.ID, `"ok"`))
-				}
-			})
-			defer s.close()
-			c := dialLive(t, s.url, &client.Options{Limits: wire.Limits{Message: hostileLimit}, Backoff: soon})
-			requireHostile(t, c, nil)
-			if tt.code == 0 {
-				require.Equal(t, 1, s.accepted(), "the connection survives")
-				return
-			}
-			require.Equal(t, 2, s.accepted())
-			until(t, func() bool { return s.closeCode(1) != 0 }, "the close frame")
-			require.Equal(t, tt.code, s.closeCode(1))
+			testHostileBytes(t, tt.code, func(conn net.Conn) { conn.Write(tt.bytes) })
 		})
 	}
+}
+
+// A flood ends with 1008, however small its frames.
+func TestHostileFloods(t *testing.T) {
+	for _, tt := range hostileFloods {
+		t.Run(tt.name, func(t *testing.T) {
+			testHostileBytes(t, wire.ClosePolicy, func(conn net.Conn) {
+				conn.Write(tt.first)
+				again := hostileMany(1000, tt.again)
+				for n := 0; n < 16<<20; n += len(again) {
+					if _, err := conn.Write(again); err != nil {
+						return
+					}
+				}
+				t.Error("the client reads on and on")
+				conn.Close()
+			})
+		})
+	}
+}
+
+// testHostileBytes has a server write while a call waits, on the first
+// connection. Code is what the client breaks that off with, 0 if it goes on.
+func testHostileBytes(t *testing.T, code int, write func(net.Conn)) {
+	s := serveHostile(t, func(h *hostileConn) {
+		for call, ok := h.next(); ok; call, ok = h.next() {
+			if call.Params.Path == string(hostileBad) && h.number == 1 {
+				written := make(chan struct{})
+				go func() { // ends when the client has read all, or has left
+					defer close(written)
+					write(h.conn)
+				}()
+				if code != 0 {
+					h.next()
+					<-written
+					return
+				}
+				<-written
+			}
+			h.text(answer(call.ID, `"ok"`))
+		}
+	})
+	defer s.close()
+	c := dialLive(t, s.url, &client.Options{Limits: wire.Limits{Message: hostileLimit, Stall: time.Hour}, Backoff: soon})
+	requireHostile(t, c, nil)
+	if code == 0 {
+		require.Equal(t, 1, s.accepted(), "the connection survives")
+		return
+	}
+	require.Equal(t, 2, s.accepted())
+	until(t, func() bool { return t.Failed() || s.closeCode(1) != 0 }, "the close frame")
+	require.Equal(t, code, s.closeCode(1))
 }

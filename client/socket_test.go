@@ -363,10 +363,11 @@ func TestKeepAlive(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := serveLive(t, newLiveAPI(), transport.ServerOptions{Limits: tt.server}, false)
 			r := startRelay(t, s.addr)
-			c := dialLive(t, r.url, &client.Options{Limits: tt.client})
+			c := dialLive(t, r.url, &client.Options{Limits: tt.client, Backoff: soon})
 			// A pong that kept nothing alive would be the last of its connection.
 			until(t, func() bool {
 				n := 2*r.accepted() + 2
+				require.Less(t, n, 40, "connections do not outlive their probes")
 				return r.frames(tt.asks, opcodePing) > n && r.frames(tt.answers, opcodePong) > n
 			}, "a connection that outlives its probes")
 			requireEcho(t, c)
