@@ -29,14 +29,6 @@ var socketMutants = []mutant{
 		in:   "client",
 	},
 	{
-		name: "WebSocket pings are not counted",
-		file: "internal/link/socket.go",
-		old:  "if !s.pings.Allow() {",
-		new:  "if false {",
-		test: "TestHostileFloods/pings",
-		in:   "client",
-	},
-	{
 		name: "a large message that waits is an overflow",
 		file: "internal/engine/queue.go",
 		old:  " && q.caused >= q.mark",
