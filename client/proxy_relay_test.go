@@ -56,7 +56,6 @@ type relay struct {
 	mu      sync.Mutex
 	target  string
 	pairs   map[*relayed]struct{}
-	held    bool // nothing gets through
 	opened  int  // connections so far
 	unclean int  // of those, how many have ended without two close frames
 	seen    [2][16]int

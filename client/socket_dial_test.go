@@ -255,7 +255,7 @@ func TestTransportThatHidesTheConnection(t *testing.T) {
 	s := serveLive(t, newLiveAPI(), transport.ServerOptions{}, false)
 	r := startRelay(t, s.addr)
 	c := dialLive(t, r.url, &client.Options{HTTPClient: &http.Client{Transport: &hidingTransport{}}, Backoff: soon})
-	big := strings.Repeat("x", 1<<20)
+	big := strings.Repeat("x", 256<<10)
 	for range 2 { // of which the second is after a reconnect
 		got, err := liveEcho.Call(t.Context(), c, big)
 		require.NoError(t, err)

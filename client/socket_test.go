@@ -225,14 +225,14 @@ func until(t testing.TB, condition func() bool, what string) {
 func TestLargeInputsAndOutputs(t *testing.T) {
 	most := 16 << 20
 	if raceEnabled {
-		most = 4 << 20
+		most = 1 << 20
 	}
 	limits := wire.Limits{Message: int64(most) + 1<<20, Input: most + 1<<20, Reply: most + 1<<20}
 	for _, secure := range []bool{false, true} {
 		s := serveLive(t, newLiveAPI(), transport.ServerOptions{Limits: limits}, secure)
 		c := dialLive(t, s.url, &client.Options{Limits: limits, HTTPClient: s.http.Client()})
 		for _, size := range []int{1 << 20, 4 << 20, 16 << 20} {
-			if size > most {
+			if size > most || secure && size == 16<<20 {
 				continue
 			}
 			t.Run(strconv.Itoa(size>>20)+" MiB over "+s.url[:strings.Index(s.url, ":")], func(t *testing.T) {
@@ -281,7 +281,7 @@ func TestThousandCallersOfOneClient(t *testing.T) {
 
 // A loop that is slow holds its own procedure back, and nothing else.
 func TestSlowLoop(t *testing.T) {
-	const items, size = 400, 64 << 10
+	const items, size = 150, 64 << 10
 	api := newLiveAPI()
 	s := serveLive(t, api, transport.ServerOptions{}, false)
 	c := dialLive(t, s.url, nil)
@@ -294,7 +294,7 @@ func TestSlowLoop(t *testing.T) {
 			// some more back, and waits.
 			last := int64(-1)
 			until(t, func() bool {
-				for range 20 {
+				for range 10 {
 					requireEcho(t, c)
 				}
 				now := api.chunks.Load()
@@ -331,8 +331,8 @@ func TestServerStopsReading(t *testing.T) {
 	}
 	brief, giveUp := context.WithCancel(t.Context())
 	patient, cancel := context.WithCancel(t.Context())
-	stay, leave := call(patient, 16), call(brief, 16)
-	until(t, func() bool { return c.Stats().Calls == 32 }, "all calls")
+	stay, leave := call(patient, 8), call(brief, 8)
+	until(t, func() bool { return c.Stats().Calls == 16 }, "all calls")
 	requireEcho(t, unharmed)
 	giveUp()
 	for range cap(leave) {
