@@ -232,6 +232,27 @@ func TestHostileFloods(t *testing.T) {
 	}
 }
 
+// A message that has begun has to go on.
+func TestHostileStall(t *testing.T) {
+	stalled := make(chan struct{})
+	s := serveHostile(t, func(h *hostileConn) {
+		for call, ok := h.next(); ok; call, ok = h.next() {
+			if h.number == 1 {
+				h.conn.Write(hostileFrame(finBit|opcodeText, answer(call.ID, `"ok"`))[:10])
+				h.next()
+				close(stalled)
+				return
+			}
+			h.text(answer(call.ID, `"ok"`))
+		}
+	})
+	defer s.close()
+	c := dialLive(t, s.url, &client.Options{Limits: wire.Limits{Stall: 100 * time.Millisecond}, Backoff: soon})
+	requireHostile(t, c, nil)
+	<-stalled
+	require.Equal(t, wire.ClosePolicy, s.closeCode(1))
+}
+
 // testHostileBytes has a server write while a call waits, on the first
 // connection. Code is what the client breaks that off with, 0 if it goes on.
 func testHostileBytes(t *testing.T, code int, write func(net.Conn)) {

@@ -56,8 +56,8 @@ type relay struct {
 	mu      sync.Mutex
 	target  string
 	pairs   map[*relayed]struct{}
-	opened  int  // connections so far
-	unclean int  // of those, how many have ended without two close frames
+	opened  int // connections so far
+	unclean int // of those, how many have ended without two close frames
 	seen    [2][16]int
 
 	// aim is asked, with mu held, before each part of a conversation of so
