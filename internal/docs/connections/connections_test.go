@@ -64,33 +64,22 @@ func TestAudiences(t *testing.T) {
 		}
 		require.True(t, hub.Room("ops").Join(conn))
 		notice := roomapi.Notice{Text: "hello"}
-		reached, err := push(ctx, hub, conn, notice)
+		n, err := roomapi.Alert.Push(ctx, hub, notice) // everyone
 		require.NoError(t, err)
-		require.Equal(t, []int{2, 1, 1, 1}, reached)
+		require.Equal(t, 2, n)
+		n, err = roomapi.Alert.Push(ctx, hub.Room("ops"), notice) // a room
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		n, err = roomapi.Alert.Push(ctx, hub.User("ada"), notice) // all connections of a user
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		n, err = roomapi.Alert.Push(ctx, conn, notice) // one connection
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
 		synctest.Wait()
 		require.Len(t, *adas, 2)
 		require.Len(t, *bobs, 3)
 	})
-}
-
-func push(ctx context.Context, hub *transport.Hub, conn *transport.Conn, notice roomapi.Notice) (reached []int, err error) {
-	n, err := roomapi.Alert.Push(ctx, hub, notice) // everyone
-	if err != nil {
-		return nil, err
-	}
-	reached = append(reached, n)
-	n, err = roomapi.Alert.Push(ctx, hub.Room("ops"), notice) // a room
-	if err != nil {
-		return nil, err
-	}
-	reached = append(reached, n)
-	n, err = roomapi.Alert.Push(ctx, hub.User("ada"), notice) // all connections of a user
-	if err != nil {
-		return nil, err
-	}
-	reached = append(reached, n)
-	n, err = roomapi.Alert.Push(ctx, conn, notice) // one connection
-	return append(reached, n), err
 }
 
 type service struct{ hub *transport.Hub }
