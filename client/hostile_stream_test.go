@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"runtime"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -219,6 +221,54 @@ func TestReconnectInALoop(t *testing.T) {
 	_, err := hostileGood.Call(t.Context(), c, struct{}{})
 	require.NoError(t, err)
 	require.Equal(t, moves+1, s.accepted())
+}
+
+// A server that serves, asks to move all the same and then answers nothing more
+// on the connection that was left neither keeps the client busy nor has its
+// connections pile up.
+func TestEndlessMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most = 400 // ten minutes in steps of up to 10 s
+		var opened atomic.Int64
+		open := func(context.Context, int) (wire.Conn, error) {
+			near, far := wire.Pipe()
+			n := opened.Add(1)
+			go func() { // ends when the client closes the connection
+				for {
+					m, err := far.Read(context.Background())
+					if err != nil {
+						return
+					}
+					var call hostileCall
+					if json.Unmarshal(m, &call) != nil || call.Method != "subscription" {
+						far.Write(context.Background(), []byte("{}")) // it is alive
+						continue
+					}
+					far.Write(context.Background(), []byte(`{"id":`+strconv.Itoa(call.ID)+`,"result":{"type":"started"}}`))
+					if n < most {
+						far.Write(context.Background(), []byte(`{"id":null,"method":"reconnect"}`))
+					}
+				}
+			}()
+			return near, nil
+		}
+		first, err := open(t.Context(), 1)
+		require.NoError(t, err)
+		c := client.New(first, &client.Options{Redial: open})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { // ends with ctx
+			defer close(ended)
+			for range hostileStream.Subscribe(ctx, c, struct{}{}) {
+			}
+		}()
+		time.Sleep(10 * time.Minute)
+		require.Less(t, opened.Load(), int64(most))
+		require.LessOrEqual(t, c.Stats().Connections, 8)
+		cancel()
+		<-ended
+		c.Close()
+	})
 }
 
 // What stands where the delay of a move should is no delay, and one of an hour

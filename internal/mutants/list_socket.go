@@ -42,6 +42,20 @@ var socketMutants = []mutant{
 		new:  "if true {",
 		test: "TestRefusalStands",
 	},
+	{
+		name: "a server that asks to move all the time keeps the client busy",
+		file: "client/move.go",
+		old:  "c.hops-freeHops)",
+		new:  "0)",
+		test: "TestEndlessMoves",
+	},
+	{
+		name: "a server that answers no PING has connections pile up",
+		file: "client/move.go",
+		old:  "\t\tother.forgetFencesLocked()\n",
+		new:  "",
+		test: "TestEndlessMoves",
+	},
 }
 
 func init() { mutants = append(mutants, socketMutants...) }
