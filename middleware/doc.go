@@ -2,10 +2,14 @@
 // middleware is a [procedure.Middleware]; one covers queries, mutations and
 // subscriptions alike.
 //
-//	Logger    one record per call or stream: outcome, duration, sizes, caller
-//	Recover   a panic becomes INTERNAL_SERVER_ERROR and a record with its stack
-//	Timeout   bounds how long queries and mutations take
-//	Require   lets through only who passes a check
+//	Logger         one record per call or stream: outcome, duration, sizes, caller
+//	Recover        a panic becomes INTERNAL_SERVER_ERROR and a record with its stack
+//	Auth           finds out who is calling, once per connection
+//	RateLimit      bounds how often procedures are called, by connection, user or address
+//	Require        lets through only who passes a check
+//	MaxConcurrent  bounds how many calls and streams run at a time
+//	Timeout        bounds how long queries and mutations take
+//	Retry          makes queries again that failed for a reason that may pass; for clients
 //
 // # Order
 //
@@ -14,16 +18,30 @@
 // any other middleware is caught as well; then what finds out who is calling,
 // what refuses, and what bounds:
 //
-//	r := router.New(middleware.Logger(log), middleware.Recover(log))
+//	r := router.New(middleware.Logger(log), middleware.Recover(log), middleware.Auth(verify))
 //	r.Handle(roomapi.Find.Func(find))
 //
 //	members := r.With(middleware.Require(signedIn), middleware.Timeout(2*time.Second))
 //	members.Handle(roomapi.Create.Func(create))
 //
+// A [RateLimit] by connection or address may stand before Auth, and then spares
+// it the work; one by user stands inside of it. Logger inside of Auth knows the
+// user, and does not see a call that ends while it waits for Auth.
+//
+// A middleware that counts, such as RateLimit and MaxConcurrent, counts all the
+// procedures it wraps together.
+//
 // A router's middleware runs for the procedures it has. To log calls of names
 // that do not exist too, wrap the router itself:
 //
 //	h := procedure.Chain(r, middleware.Logger(log))
+//
+// # Clients
+//
+// A client is a [procedure.Handler] as well, and takes the same middleware.
+// Logger outside of Retry writes one record per call, inside one per attempt:
+//
+//	c := procedure.Chain(client, middleware.Logger(log), middleware.Retry(middleware.RetryOptions{}))
 //
 // # Writing one
 //

@@ -20,17 +20,25 @@ import (
 //	user       the user's ID, if it is known where Logger stands
 //	code       "OK", or the error's
 //	duration
-//	bytesIn    of the input, 0 for a call made in the process
-//	bytesOut   of what was encoded to answer, 0 in the process
+//	bytesIn    of the input as it is encoded, 0 if it stays in the process
+//	bytesOut   of the answer or the items, the same
 //	items      sent, of a subscription
 //	logId      that the caller was told, if any
 //	error      in full with its causes, if it failed
 //
 // Of an error that the caller must not read Logger logs the text, and returns
 // it sealed under that logId, so that nobody logs it again. Other errors it
-// returns unchanged, among them those that came from another server, so that a
-// client may be wrapped as well. A panic or runtime.Goexit passes and is logged
-// as an INTERNAL_SERVER_ERROR without details; put [Recover] inside for those.
+// returns unchanged. A panic or runtime.Goexit passes and is logged as an
+// INTERNAL_SERVER_ERROR without details; put [Recover] inside for those.
+//
+// Logger serves a client as well:
+//
+//	c := procedure.Chain(client, middleware.Logger(log))
+//
+// An error that came from the server is logged under the code and logId it came
+// with, at Error for a code that is none of tRPC's, and returned as it is. The
+// logId is the one in the server's log. Bytes are counted as they are sent and
+// received, and the duration has the way there and back.
 //
 // If log is nil, records go to what slog.Default returns when Logger is called.
 func Logger(log *slog.Logger) procedure.Middleware {
@@ -39,14 +47,14 @@ func Logger(log *slog.Logger) procedure.Middleware {
 	}
 	return func(next procedure.Handler) procedure.Handler {
 		return procedure.HandlerFunc(func(ctx context.Context, req *procedure.Request, reply procedure.Reply) error {
-			c := &logged{log: log, ctx: ctx, req: req, reply: reply, start: time.Now(), bytesIn: req.Input.Size()}
+			c := &logged{log: log, ctx: ctx, req: req, reply: reply, start: time.Now()}
 			returned := false
 			defer func() {
 				if !returned { // without recover, so that the stack stays whole for whoever does
 					c.write(outcome{slog.LevelError, procedure.CodeInternalServerError, ""}, errUnreturned)
 				}
 			}()
-			err := next.ServeRPC(ctx, req, c.count)
+			err := next.ServeRPC(ctx, c.request(), c.count)
 			returned = true
 			return c.end(err)
 		})
@@ -58,14 +66,15 @@ var errUnreturned = errors.New("handler did not return: panic or runtime.Goexit"
 
 // A logged is a call on the way to its record.
 type logged struct {
-	log     *slog.Logger
-	ctx     context.Context
-	req     *procedure.Request
-	reply   procedure.Reply
-	start   time.Time
-	bytesIn int
+	log   *slog.Logger
+	ctx   context.Context
+	req   *procedure.Request
+	reply procedure.Reply
+	start time.Time
+	sent  procedure.Request // req, where a client encodes its input
 
 	// Replies may run concurrently.
+	bytesIn  atomic.Int64
 	bytesOut atomic.Int64
 	items    atomic.Int64
 	refused  atomic.Pointer[error] // what the last reply that failed returned
@@ -78,10 +87,28 @@ type outcome struct {
 	logID string
 }
 
-// count passes on a reply.
+// request returns the request to go on with.
+func (c *logged) request() *procedure.Request {
+	if size := c.req.Input.Size(); size > 0 || c.req.Input.Absent() {
+		c.bytesIn.Store(int64(size))
+		return c.req
+	}
+	c.sent = *c.req
+	c.sent.Input = c.sent.Input.CountTo(&c.bytesIn)
+	return &c.sent
+}
+
+// count passes on a reply. What has bytes has come over the wire, or is encoded
+// for many; nobody encodes it again.
 func (c *logged) count(m procedure.Message) error {
-	m.Body = m.Body.CountTo(&c.bytesOut)
+	size := m.Body.Size()
+	if size == 0 {
+		m.Body = m.Body.CountTo(&c.bytesOut)
+	}
 	err := c.reply(m)
+	if err == nil {
+		c.bytesOut.Add(int64(size))
+	}
 	switch {
 	case err != nil:
 		c.refused.Store(&err)
@@ -165,7 +192,7 @@ func (c *logged) write(o outcome, err error) {
 	attrs := append(caller(c.ctx, c.req),
 		slog.String("code", string(o.code)),
 		slog.Duration("duration", time.Since(c.start)),
-		slog.Int("bytesIn", c.bytesIn),
+		slog.Int64("bytesIn", c.bytesIn.Load()),
 		slog.Int64("bytesOut", c.bytesOut.Load()))
 	if c.req.Kind == procedure.KindSubscription {
 		attrs = append(attrs, slog.Int64("items", c.items.Load()))

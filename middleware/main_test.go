@@ -3,6 +3,8 @@ package middleware_test
 import (
 	"context"
 	"log/slog"
+	"net/http"
+	"net/netip"
 	"sync"
 	"testing"
 
@@ -62,6 +64,14 @@ func failing(do func() error) handlers {
 	return handlers{call, call, func(context.Context, findIn, *procedure.Stream[int]) error { return do() }}
 }
 
+// each makes one call of each kind, and returns their errors.
+func each(ctx context.Context, h procedure.Handler) []error {
+	_, queried := find.Call(ctx, h, findIn{})
+	_, mutated := create.Call(ctx, h, findIn{})
+	_, streamed := drain(ctx, h)
+	return []error{queried, mutated, streamed}
+}
+
 // drain ranges over the ticks to their end.
 func drain(ctx context.Context, h procedure.Handler) (items []int, err error) {
 	for i, e := range ticks.Subscribe(ctx, h, findIn{}) {
@@ -99,6 +109,28 @@ type peer struct {
 
 func (p peer) ID() string                   { return p.id }
 func (p peer) Identity() procedure.Identity { return p.user }
+
+// A conn is a connection that keeps values. Use a pointer.
+type conn struct {
+	peer
+	remote netip.AddrPort
+	header http.Header
+	params map[string]string
+	values sync.Map
+}
+
+func (c *conn) RemoteAddr() netip.AddrPort { return c.remote }
+func (c *conn) Header() http.Header        { return c.header }
+func (c *conn) Params() map[string]string  { return c.params }
+func (c *conn) SetValue(key, value any)    { c.values.Store(key, value) }
+
+func (c *conn) Value(key any) any {
+	v, _ := c.values.Load(key)
+	return v
+}
+
+// on returns ctx for calls that arrive on c.
+func on(ctx context.Context, c *conn) context.Context { return procedure.WithPeer(ctx, c) }
 
 // A record is what was logged, with its attributes resolved to Go values.
 type record struct {

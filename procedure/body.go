@@ -14,10 +14,10 @@ type Body struct {
 	count *atomic.Int64 // see CountTo
 }
 
-// Value is the Body holding v. A struct{} is no value.
+// Value is the Body holding v, or what v points to. A struct{} is no value.
 func Value(v any) Body {
 	switch v.(type) {
-	case struct{}:
+	case struct{}, *struct{}:
 		return Body{}
 	case nil:
 		return Body{raw: []byte("null"), codec: JSON}
@@ -81,35 +81,44 @@ func (b Body) Append(dst []byte, c Codec) ([]byte, error) {
 
 // Decode returns b as a T: the value it holds if that is a T, and otherwise
 // what T's decoding makes of it. An absent Body is the zero T.
-func Decode[T any](b Body) (T, error) { return decode[T](b, false) }
+func Decode[T any](b Body) (v T, err error) {
+	err = decode(b, &v, false)
+	return v, err
+}
 
-func decode[T any](b Body, rejectUnknown bool) (v T, err error) {
-	if _, none := any(v).(struct{}); none { // it takes any value
+// decode is Decode into v, which is the zero T.
+func decode[T any](b Body, v *T, rejectUnknown bool) error {
+	if _, none := any(v).(*struct{}); none { // it takes any value
 		if m, bad := b.codec.(malformed); bad {
-			return v, m.err
+			return m.err
 		}
 		if b.codec != nil {
-			return v, validJSON(b.raw)
+			return validJSON(b.raw)
 		}
-		return v, nil
+		return nil
 	}
 	if b.codec != nil {
-		err = b.codec.Decode(b.raw, &v, rejectUnknown)
-		return v, err
+		return b.codec.Decode(b.raw, v, rejectUnknown)
 	}
-	if b.value == nil {
-		return v, nil
-	}
-	if v, ok := b.value.(T); ok {
-		return v, nil
+	switch value := b.value.(type) {
+	case nil:
+		return nil
+	case *T: // first, because any T may be an interface
+		if value != nil {
+			*v = *value
+		}
+		return nil
+	case T:
+		*v = value
+		return nil
 	}
 	// A value of another type that reads the same, as a fake may answer with.
-	raw, err := JSON.Append(nil, b.value)
+	raw, err := b.Append(nil, JSON)
 	if err != nil {
-		return v, err
+		return err
 	}
-	if err := JSON.Decode(raw, &v, rejectUnknown); err != nil {
-		return v, fmt.Errorf("have %T, want %T: %w", b.value, v, err)
+	if err := JSON.Decode(raw, v, rejectUnknown); err != nil {
+		return fmt.Errorf("have %T, want %T: %w", b.value, *v, err)
 	}
-	return v, nil
+	return nil
 }

@@ -36,26 +36,29 @@ func (m Mutation[In, Out]) Call(ctx context.Context, h Handler, in In) (Out, err
 
 // unary binds fn, erasing its types.
 func unary[In, Out any](name string, kind Kind, fn func(context.Context, In) (Out, error)) Procedure {
+	if fn == nil {
+		return bind[In, Out](name, kind, nil)
+	}
 	return bind[In, Out](name, kind, func(ctx context.Context, req *Request, reply Reply, p *plan) error {
 		in, err := input[In](ctx, req, p)
 		if err != nil {
 			return err
 		}
-		out, err := fn(ctx, in)
+		out, err := fn(ctx, *in)
 		if err != nil {
 			return err
 		}
 		if err := p.out.output(ctx, name, &out); err != nil {
 			return err
 		}
-		return reply(Message{Body: Value(out)})
+		return reply(Message{Body: Value(&out)})
 	})
 }
 
 // call asks h once.
 func call[In, Out any](ctx context.Context, h Handler, name string, kind Kind, in In) (Out, error) {
 	var a answer
-	err := h.ServeRPC(ctx, &Request{Name: name, Kind: kind, Input: Value(in)}, a.reply)
+	err := h.ServeRPC(ctx, &Request{Name: name, Kind: kind, Input: Value(&in)}, a.reply)
 	body, answered := a.close()
 	if err == nil && !answered {
 		err = errNoAnswer

@@ -65,8 +65,8 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Cause returns the error that e was made from, nil if there was none and
-// after the wire.
+// Cause returns the error that e was made from, nil if there was none. After
+// the wire it is nil too, or a *[Gap].
 func (e *Error) Cause() error {
 	if e == nil {
 		return nil
@@ -165,11 +165,29 @@ func Outgoing(err error) (e *Error, fresh bool) {
 
 // Received marks e as come from another server. Unless [Relay] passes it on,
 // it is that server's business with this one: a caller of this server sees
-// INTERNAL_SERVER_ERROR. Clients call it.
+// INTERNAL_SERVER_ERROR. If e tells of a [Gap], that becomes its cause. Clients
+// call it.
 func Received(e *Error) *Error {
 	c := *e
 	c.remote = true
+	if c.cause == nil {
+		c.cause = gapOf(e)
+	}
 	return &c
+}
+
+// own returns the error of a procedure of this server. One that came from
+// another is hidden here and not only when it leaves, because a Mount further
+// out would take it for what its own target says, and relay it.
+func own(err error) error {
+	if err == nil {
+		return nil
+	}
+	var e *Error
+	if !errors.As(err, &e) || e == nil || !e.remote {
+		return err
+	}
+	return hidden(err)
 }
 
 // Relay returns err so that one which came from another server goes on to the

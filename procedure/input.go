@@ -14,23 +14,25 @@ import (
 const defaultInputLimit = 1<<20 + 64<<10
 
 // input returns the request's input, decoded and validated.
-func input[In any](ctx context.Context, req *Request, p *plan) (in In, err error) {
+func input[In any](ctx context.Context, req *Request, p *plan) (*In, error) {
 	body := req.Input
 	if body.codec != nil || req.After != "" && p.lastEventID != nil && body.Absent() {
 		if err := p.limit(req); err != nil {
-			return in, err
+			return nil, err
 		}
+		var err error
 		if body, err = p.resume(req); err != nil {
-			return in, decodeError(err)
+			return nil, decodeError(err)
 		}
 	}
-	if in, err = decode[In](body, p.rejectUnknown); err != nil {
-		return in, decodeError(err)
+	in := new(In)
+	if err := decode(body, in, p.rejectUnknown); err != nil {
+		return nil, decodeError(err)
 	}
 	if body.codec == nil && req.After != "" && p.lastEventID != nil {
-		setLastEventID(reflect.ValueOf(&in).Elem(), p.lastEventID, req.After)
+		setLastEventID(reflect.ValueOf(in).Elem(), p.lastEventID, req.After)
 	}
-	return in, p.in.input(ctx, &in)
+	return in, p.in.input(ctx, in)
 }
 
 // limit enforces MaxInput.

@@ -122,15 +122,15 @@ func tagged(t reflect.Type) (found bool) {
 	return found
 }
 
-// Check returns what is certain to be a bug in p: a bad name, a type that
-// cannot be encoded, a validate tag that its Validator does not know or cannot
-// apply. Router.Handle panics with it.
+// Check returns what is certain to be a bug in p: a bad name, no function, a type
+// that cannot be encoded, a validate tag that its Validator does not know or
+// cannot apply. Router.Handle panics with it.
 func (p Procedure) Check() error {
-	if p.serve == nil {
-		return errors.New("procedure was not made by Func or From")
-	}
 	if err := CheckName(p.Name); err != nil {
 		return err
+	}
+	if p.serve == nil {
+		return fmt.Errorf("procedure %q was not made by Func or From, or of nil", p.Name)
 	}
 	if err := checkType("input", p.In, p.plan.in); err != nil {
 		return fmt.Errorf("procedure %q: %w", p.Name, err)

@@ -61,6 +61,8 @@ var errNotDuration = errors.New("not a duration")
 // appender is an io.Writer onto a byte slice.
 type appender struct{ b []byte }
 
+var appenders = sync.Pool{New: func() any { return new(appender) }}
+
 func (a *appender) Write(p []byte) (int, error) {
 	a.b = append(a.b, p...)
 	return len(p), nil
@@ -68,11 +70,16 @@ func (a *appender) Write(p []byte) (int, error) {
 
 func (jsonCodec) Append(dst []byte, v any) ([]byte, error) {
 	lax, _ := options()
-	w := &appender{dst}
-	if err := json.MarshalWrite(w, v, lax); err != nil {
+	w := appenders.Get().(*appender)
+	w.b = dst
+	err := json.MarshalWrite(w, v, lax)
+	grown := w.b
+	w.b = nil
+	appenders.Put(w)
+	if err != nil {
 		return dst, err
 	}
-	return w.b, nil
+	return grown, nil
 }
 
 func (jsonCodec) Decode(data []byte, v any, rejectUnknown bool) error {

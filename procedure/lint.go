@@ -27,7 +27,7 @@ func (p Procedure) Lint() []error {
 				found = append(found, fmt.Errorf("procedure %q: %s %s: %s", p.Name, side.what, path, fmt.Sprintf(format, args...)))
 			}
 			for f := range fields(t) {
-				lintField(f, func(format string, args ...any) { report(join(path, f), format, args...) })
+				lintField(f, func(format string, args ...any) { report(lintPlace(path, f), format, args...) })
 			}
 			for _, name := range hiddenNames(t) {
 				report(strings.TrimPrefix(path+"."+name, "."), "several embedded fields of %v have this JSON name and hide each other; rename all but one", t)
@@ -35,6 +35,15 @@ func (p Procedure) Lint() []error {
 		})
 	}
 	return found
+}
+
+// lintPlace is join, and for an embedded struct, which is no place in JSON, its
+// Go name.
+func lintPlace(path string, f reflect.StructField) string {
+	if _, inlined := jsonName(f); inlined {
+		return strings.TrimPrefix(path+"."+f.Name, ".")
+	}
+	return join(path, f)
 }
 
 func lintField(f reflect.StructField, report func(format string, args ...any)) {
@@ -57,7 +66,7 @@ func lintField(f reflect.StructField, report func(format string, args ...any)) {
 	if k := f.Type.Kind(); (k == reflect.Int64 || k == reflect.Uint64) && f.Type != reflect.TypeFor[time.Duration]() && !customJSON(f.Type) {
 		_, opts, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if !slices.Contains(strings.Split(opts, ","), "string") && !bounded(rules) {
-			report(`JavaScript rounds a %v beyond 2^53; add the option string to the json tag, or a rule such as lte=9007199254740991`, f.Type)
+			report(`JavaScript rounds an integer beyond 2^53, which %v can hold; add the option string to the json tag, or a rule such as lte=9007199254740991`, f.Type)
 		}
 	}
 }
@@ -106,8 +115,14 @@ func bounded(rules []string) bool {
 func hiddenNames(t reflect.Type) (names []string) {
 	type place struct{ depth, count int }
 	places := map[string]place{}
+	within := map[reflect.Type]bool{} // a struct inside itself only hides behind itself
 	var enter func(t reflect.Type, depth int)
 	enter = func(t reflect.Type, depth int) {
+		if within[t] {
+			return
+		}
+		within[t] = true
+		defer delete(within, t)
 		for f := range fields(t) {
 			name, inlined := jsonName(f)
 			if inlined {

@@ -60,7 +60,9 @@ func (p Procedure) With(o Options) Procedure {
 	if o.Meta != nil {
 		p.Options.Meta = o.Meta
 	}
-	p.plan = newPlan(p)
+	if p.serve != nil {
+		p.plan = newPlan(p)
+	}
 	if o.Validator != nil && p.validated != nil {
 		p.validated(o.Validator)
 	}
@@ -75,12 +77,14 @@ func overlay[T comparable](field *T, value T) {
 }
 
 // ServeRPC serves one call with the procedure's function, whatever the name in
-// the request.
+// the request. An error that the function had from another server, and did not
+// pass through [Relay], becomes INTERNAL_SERVER_ERROR with that as its cause.
 func (p Procedure) ServeRPC(ctx context.Context, req *Request, reply Reply) error {
-	return p.serve(ctx, req, reply, p.plan)
+	return own(p.serve(ctx, req, reply, p.plan))
 }
 
-// bind makes a Procedure of an untyped function.
+// bind makes a Procedure of an untyped function. A nil one is left for Check to
+// find.
 func bind[In, Out any](name string, kind Kind, serve func(context.Context, *Request, Reply, *plan) error) Procedure {
 	p := Procedure{Name: name, Kind: kind, In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out](), serve: serve}
 	p.plan = newPlan(p)

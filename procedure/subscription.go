@@ -14,6 +14,9 @@ type Subscription[In, Out any] string
 // and an error that only says so ends nothing anew.
 func (s Subscription[In, Out]) Func(fn func(context.Context, In, *Stream[Out]) error) Procedure {
 	name := string(s)
+	if fn == nil {
+		return bind[In, Out](name, KindSubscription, nil)
+	}
 	return bind[In, Out](name, KindSubscription, func(ctx context.Context, req *Request, reply Reply, p *plan) error {
 		in, err := input[In](ctx, req, p)
 		if err != nil {
@@ -22,7 +25,7 @@ func (s Subscription[In, Out]) Func(fn func(context.Context, In, *Stream[Out]) e
 		if err := reply(Message{Type: TypeStarted, Overflow: p.overflow}); err != nil {
 			return err
 		}
-		return fn(ctx, in, &Stream[Out]{ctx: ctx, name: name, after: after(req, &in, p), reply: reply, check: p.out})
+		return fn(ctx, *in, &Stream[Out]{ctx: ctx, name: name, after: after(req, in, p), reply: reply, check: p.out})
 	})
 }
 
@@ -30,13 +33,16 @@ func (s Subscription[In, Out]) Func(fn func(context.Context, In, *Stream[Out]) e
 // subscribers get what is published to it. The input is decoded and validated,
 // and otherwise ignored.
 func (s Subscription[In, Out]) From(src Source[Out]) Procedure {
+	if src == nil {
+		return bind[In, Out](string(s), KindSubscription, nil)
+	}
 	return bind[In, Out](string(s), KindSubscription, func(ctx context.Context, req *Request, reply Reply, p *plan) error {
 		in, err := input[In](ctx, req, p)
 		if err != nil {
 			return err
 		}
 		resumed := *req
-		resumed.After = after(req, &in, p)
+		resumed.After = after(req, in, p)
 		return src.ServeRPC(ctx, &resumed, p.started(reply))
 	})
 }
@@ -93,7 +99,7 @@ func (s *Stream[T]) send(item Tracked[T]) error {
 	if err := s.check.output(s.ctx, s.name, &item.Data); err != nil {
 		return err
 	}
-	return s.reply(Message{ID: item.ID, Body: Value(item.Data), Dropped: item.Dropped})
+	return s.reply(Message{ID: item.ID, Body: Value(&item.Data), Dropped: item.Dropped})
 }
 
 // Forward sends everything seq yields, tracked where it has an ID and with

@@ -123,7 +123,7 @@ func isChecked(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && !t.ConvertibleTo(reflect.TypeFor[time.Time]())
 }
 
-// checks holds what cachedCheck has made: one for each type pushed.
+// checks holds what cachedCheck has made: one for each type and Validator.
 var checks sync.Map // of checkKey to *check
 
 type checkKey struct {
@@ -138,6 +138,25 @@ func cachedCheck(t reflect.Type, v *Validator) *check {
 	}
 	c, _ := checks.LoadOrStore(checkKey{t, v}, newCheck(t, v))
 	return c.(*check)
+}
+
+// Validate checks value, or what it points to, against its validate tags with
+// v; a nil v is the default Validator. It returns a BAD_REQUEST *[Error] that
+// lists all faults in Fields. Types without tags cost no more than a look into
+// a table. It panics for a tag that v does not know. It may be called
+// concurrently.
+func Validate(ctx context.Context, v *Validator, value any) error {
+	t := reflect.TypeOf(value)
+	if t == nil {
+		return nil
+	}
+	c := cachedCheck(t, v)
+	if c == nil {
+		return nil
+	}
+	p := reflect.New(t)
+	p.Elem().Set(reflect.ValueOf(value))
+	return c.input(ctx, p.Interface())
 }
 
 // input checks the value v points to and returns BAD_REQUEST with all faults.

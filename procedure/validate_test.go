@@ -280,3 +280,32 @@ func TestAValidatorThatFails(t *testing.T) {
 	require.NoError(t, err, "an interface has no tags")
 	require.False(t, errors.Is(err, procedure.CodeBadRequest))
 }
+
+// What an application checks by itself is told like an input.
+func TestValidate(t *testing.T) {
+	want := []procedure.Field{{Path: "name", Rule: "min", Param: "2", Message: "name must be at least 2 characters in length"}}
+	short, ok := tag{"x"}, tag{"go"}
+	ptr := &short
+	for name, value := range map[string]any{"a value": short, "a pointer": &short, "a pointer to one": &ptr} {
+		require.Equal(t, want, faults(t, procedure.Validate(t.Context(), nil, value)), name)
+	}
+	require.Equal(t, "[1].name", faults(t, procedure.Validate(t.Context(), nil, []tag{ok, short}))[0].Path)
+	require.Equal(t, "[a].name", faults(t, procedure.Validate(t.Context(), nil, &map[string]*tag{"a": &short}))[0].Path)
+
+	for _, value := range []any{ok, &ok, []tag{ok}, (*tag)(nil), nil, 5, "x", new(any), struct{}{}, struct{ Name string }{}} {
+		require.NoError(t, procedure.Validate(t.Context(), nil, value), "%#v", value)
+	}
+}
+
+func TestValidateWithAValidatorOfOnesOwn(t *testing.T) {
+	type odd struct {
+		N int `json:"n" validate:"odd"`
+	}
+	v := validator.New()
+	require.NoError(t, v.RegisterValidation("odd", func(f validator.FieldLevel) bool { return f.Field().Int()%2 == 1 }))
+	own, err := procedure.NewValidator(v, nil)
+	require.NoError(t, err)
+	require.NoError(t, procedure.Validate(t.Context(), own, odd{3}))
+	require.Equal(t, "odd", faults(t, procedure.Validate(t.Context(), own, odd{4}))[0].Rule)
+	require.Panics(t, func() { procedure.Validate(t.Context(), nil, odd{3}) }, "the default one does not know the tag")
+}

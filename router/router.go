@@ -23,9 +23,10 @@ import (
 	"github.com/zapsocket/zapsocket/procedure"
 )
 
-// A Router is a [procedure.Handler] that picks the procedure by its name.
-// Register first, serve after: no other method may run at the same time as
-// ServeRPC, which may be called concurrently.
+// A Router is a [procedure.Handler] that picks the procedure by its name; New
+// makes one. Register first, serve after: Handle, Merge and Mount may not run at
+// the same time as anything else. ServeRPC, Procedures and Lint may be called
+// concurrently.
 type Router struct {
 	// Validator checks the tags of procedures that name no Validator of their
 	// own; nil means the default one. RejectUnknown makes their inputs refuse
@@ -52,9 +53,24 @@ type route struct {
 	handler procedure.Handler
 }
 
+// A mount is a handler inside its middleware.
 type mount struct {
-	lister  any // what was mounted, if it can list itself
+	target  procedure.Handler // what was mounted
 	handler procedure.Handler
+}
+
+// router returns the target if that is a router.
+func (m mount) router() (*Router, bool) {
+	r, ok := m.target.(*Router)
+	return r, ok
+}
+
+// serves reports whether the target may have the procedure. A router can tell,
+// and is asked first, so that NOT_FOUND names all that the caller asked for and
+// not what is left of it in here.
+func (m mount) serves(name string, kind procedure.Kind) bool {
+	r, local := m.router()
+	return !local || r.table.serves(name, kind)
 }
 
 type merged struct {
@@ -65,7 +81,7 @@ type merged struct {
 // New returns an empty router whose procedures run inside mw, the first one
 // outermost.
 func New(mw ...procedure.Middleware) *Router {
-	return &Router{mw: mw, table: &table{procedures: map[string]route{}, mounts: map[string]mount{}}}
+	return &Router{mw: slices.Clone(mw), table: &table{procedures: map[string]route{}, mounts: map[string]mount{}}}
 }
 
 // With returns a view of r that adds mw to what is registered through it. The
@@ -77,8 +93,8 @@ func (r *Router) With(mw ...procedure.Middleware) *Router {
 }
 
 // Handle registers procedures. It panics for what is certain to be a bug: a
-// name that is taken or no name, a type that cannot be encoded, a validate tag
-// that is unknown.
+// name that is taken or no name, a procedure without a function, a type that
+// cannot be encoded, a validate tag that is unknown.
 func (r *Router) Handle(procedures ...procedure.Procedure) {
 	for _, p := range procedures {
 		var unset procedure.Options
@@ -97,9 +113,10 @@ func (r *Router) Handle(procedures ...procedure.Procedure) {
 
 // Merge serves all of other's procedures and mounts too, under their own names
 // and inside their own middleware and r's. What is registered with other later
-// shows as well. It panics for a name that both have.
+// shows as well. It panics for a name that both have, for a router that r
+// shows in, and for one that shows in r already by another merge.
 func (r *Router) Merge(other *Router) {
-	if r.table.within(other.table) {
+	if other.table.reaches(r.table) {
 		panic("router: merging a router into itself")
 	}
 	for name := range other.table.names() {
@@ -108,6 +125,7 @@ func (r *Router) Merge(other *Router) {
 	for prefix := range other.table.prefixes() {
 		r.table.claimPrefix(prefix)
 	}
+	r.table.claimTables(other.table)
 	other.table.parents = append(other.table.parents, r.table)
 	r.table.merged = append(r.table.merged, merged{other, procedure.Chain(other, r.mw...)})
 }
@@ -116,18 +134,25 @@ func (r *Router) Merge(other *Router) {
 // middleware. H may be another router, or a client: then r is a gateway, and
 // the errors of the server behind it go on to the caller. A mounted client is
 // one connection with this process's identity: do not push one user's data
-// through it. Mount panics for a prefix that is taken, is no name, or is a
-// procedure or the beginning of one.
+// through it. Mount panics for a prefix that is no name, and for one that meets
+// another mount or a procedure: they are the same, or one is the namespace of
+// the other. It also panics if h is nil, or a router that r shows in.
 func (r *Router) Mount(prefix string, h procedure.Handler) {
 	if err := procedure.CheckName(prefix); err != nil {
 		panic("router: mount: " + err.Error())
 	}
-	r.table.claimPrefix(prefix)
-	lister := any(h)
-	if _, local := h.(*Router); !local {
-		h = relayed(h)
+	if h == nil {
+		panic(fmt.Sprintf("router: mount %q of a nil handler", prefix))
 	}
-	r.table.mounts[prefix] = mount{lister, procedure.Chain(h, r.mw...)}
+	r.table.claimPrefix(prefix)
+	m := mount{target: h}
+	if other, local := m.router(); !local {
+		h = relayed(h)
+	} else if other.table.reaches(r.table) {
+		panic(fmt.Sprintf("router: mount %q of a router in itself", prefix))
+	}
+	m.handler = procedure.Chain(h, r.mw...)
+	r.table.mounts[prefix] = m
 }
 
 // relayed passes on what the server behind h says.
@@ -138,22 +163,19 @@ func relayed(h procedure.Handler) procedure.Handler {
 }
 
 // ServeRPC serves req with the procedure of its name and kind. Without one it
-// returns NOT_FOUND, in tRPC's words.
+// returns NOT_FOUND, in tRPC's words, and no middleware runs.
 func (r *Router) ServeRPC(ctx context.Context, req *procedure.Request, reply procedure.Reply) error {
-	if route, ok := r.table.procedures[req.Name]; ok {
-		if route.Kind == req.Kind {
-			return route.handler.ServeRPC(ctx, req, reply)
-		}
-		return notFound(req)
+	if route, ok := r.table.procedures[req.Name]; ok && route.Kind == req.Kind {
+		return route.handler.ServeRPC(ctx, req, reply)
 	}
 	for _, m := range r.table.merged {
-		if m.router.table.knows(req.Name) {
+		if m.router.table.serves(req.Name, req.Kind) {
 			return m.handler.ServeRPC(ctx, req, reply)
 		}
 	}
-	if prefix, m, ok := r.table.mounted(req.Name); ok {
+	if rest, m, ok := r.table.mounted(req.Name); ok && m.serves(rest, req.Kind) {
 		sub := *req
-		sub.Name = req.Name[len(prefix)+1:]
+		sub.Name = rest
 		return m.handler.ServeRPC(ctx, &sub, reply)
 	}
 	return notFound(req)
@@ -176,7 +198,7 @@ func (r *Router) Procedures() iter.Seq[procedure.Procedure] {
 		}
 	}
 	for prefix, m := range r.table.mounts {
-		lister, ok := m.lister.(interface {
+		lister, ok := m.target.(interface {
 			Procedures() iter.Seq[procedure.Procedure]
 		})
 		if !ok {
@@ -212,7 +234,7 @@ func (r *Router) Lint() error {
 func (t *table) claim(name string) {
 	for _, root := range t.roots() {
 		for prefix := range root.prefixes() {
-			if name == prefix || strings.HasPrefix(name, prefix+".") {
+			if meet(name, prefix) {
 				panic(fmt.Sprintf("router: procedure %q meets the mount %q", name, prefix))
 			}
 		}
@@ -220,7 +242,7 @@ func (t *table) claim(name string) {
 			switch {
 			case name == other:
 				panic(fmt.Sprintf("router: procedure %q is registered twice", name))
-			case strings.HasPrefix(name, other+"."), strings.HasPrefix(other, name+"."):
+			case meet(name, other):
 				panic(fmt.Sprintf("router: %q and %q: a procedure cannot be the prefix of another", name, other))
 			}
 		}
@@ -230,17 +252,23 @@ func (t *table) claim(name string) {
 // claimPrefix is claim for the prefix of a mount.
 func (t *table) claimPrefix(prefix string) {
 	for _, root := range t.roots() {
-		for p := range root.prefixes() {
-			if p == prefix || strings.HasPrefix(p, prefix+".") || strings.HasPrefix(prefix, p+".") {
-				panic(fmt.Sprintf("router: mount %q meets the mount %q", prefix, p))
+		for other := range root.prefixes() {
+			if meet(prefix, other) {
+				panic(fmt.Sprintf("router: mount %q meets the mount %q", prefix, other))
 			}
 		}
 		for name := range root.names() {
-			if name == prefix || strings.HasPrefix(name, prefix+".") {
+			if meet(prefix, name) {
 				panic(fmt.Sprintf("router: mount %q meets the procedure %q", prefix, name))
 			}
 		}
 	}
+}
+
+// meet reports whether a and b are the same name, or one is the namespace of
+// the other.
+func meet(a, b string) bool {
+	return a == b || strings.HasPrefix(a, b+".") || strings.HasPrefix(b, a+".")
 }
 
 // roots returns the tables that t shows in and that are merged nowhere.
@@ -255,24 +283,69 @@ func (t *table) roots() []*table {
 	return roots
 }
 
-// within reports whether other is t or t shows in other.
-func (t *table) within(other *table) bool {
-	return t == other || slices.ContainsFunc(t.parents, func(p *table) bool { return p.within(other) })
+// tables yields t and what is merged into it.
+func (t *table) tables() iter.Seq[*table] {
+	return func(yield func(*table) bool) {
+		if !yield(t) {
+			return
+		}
+		for _, m := range t.merged {
+			for merged := range m.router.table.tables() {
+				if !yield(merged) {
+					return
+				}
+			}
+		}
+	}
 }
 
-// knows reports whether t serves name, mounts included.
-func (t *table) knows(name string) bool {
-	if _, ok := t.procedures[name]; ok {
-		return true
+// claimTables panics if other shows in t already, or in what t is merged into:
+// its procedures, present and future, would be there twice.
+func (t *table) claimTables(other *table) {
+	for _, root := range t.roots() {
+		for shown := range root.tables() {
+			for more := range other.tables() {
+				if shown == more {
+					panic("router: merging a router twice")
+				}
+			}
+		}
 	}
-	if _, _, ok := t.mounted(name); ok {
-		return true
-	}
-	return slices.ContainsFunc(t.merged, func(m merged) bool { return m.router.table.knows(name) })
 }
 
-// mounted returns t's own mount that name belongs to.
-func (t *table) mounted(name string) (prefix string, m mount, ok bool) {
+// reaches reports whether other is t, or shows in t by merges and mounts.
+func (t *table) reaches(other *table) bool {
+	if t == other {
+		return true
+	}
+	for _, m := range t.merged {
+		if m.router.table.reaches(other) {
+			return true
+		}
+	}
+	for _, m := range t.mounts {
+		if r, local := m.router(); local && r.table.reaches(other) {
+			return true
+		}
+	}
+	return false
+}
+
+// serves reports whether t has a procedure of that name and kind, mounts
+// included.
+func (t *table) serves(name string, kind procedure.Kind) bool {
+	if route, ok := t.procedures[name]; ok {
+		return route.Kind == kind
+	}
+	if rest, m, ok := t.mounted(name); ok {
+		return m.serves(rest, kind)
+	}
+	return slices.ContainsFunc(t.merged, func(m merged) bool { return m.router.table.serves(name, kind) })
+}
+
+// mounted returns t's own mount that name belongs to, and what the name is
+// there.
+func (t *table) mounted(name string) (rest string, m mount, ok bool) {
 	if len(t.mounts) == 0 {
 		return "", mount{}, false
 	}
@@ -281,7 +354,7 @@ func (t *table) mounted(name string) (prefix string, m mount, ok bool) {
 			continue
 		}
 		if m, ok := t.mounts[name[:i]]; ok {
-			return name[:i], m, true
+			return name[i+1:], m, true
 		}
 	}
 	return "", mount{}, false
@@ -290,13 +363,8 @@ func (t *table) mounted(name string) (prefix string, m mount, ok bool) {
 // names yields the procedures of t and of what is merged into it.
 func (t *table) names() iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for name := range t.procedures {
-			if !yield(name) {
-				return
-			}
-		}
-		for _, m := range t.merged {
-			for name := range m.router.table.names() {
+		for shown := range t.tables() {
+			for name := range shown.procedures {
 				if !yield(name) {
 					return
 				}
@@ -308,13 +376,8 @@ func (t *table) names() iter.Seq[string] {
 // prefixes is names for mounts.
 func (t *table) prefixes() iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for prefix := range t.mounts {
-			if !yield(prefix) {
-				return
-			}
-		}
-		for _, m := range t.merged {
-			for prefix := range m.router.table.prefixes() {
+		for shown := range t.tables() {
+			for prefix := range shown.mounts {
 				if !yield(prefix) {
 					return
 				}

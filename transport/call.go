@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -37,9 +38,12 @@ func (c *Conn) call(r *engine.Request, req procedure.Request) error {
 	} else {
 		k.ctx, k.cancel = context.WithCancel(c.ctx)
 	}
-	start, refused := false, false
+	start, refused, late := false, false, false
 	c.update(func(st *state) {
 		switch {
+		case st.end != nil:
+			late = true
+			return
 		case st.running < c.limits.Calls && len(st.waiting) == 0:
 			st.running++
 			start = true
@@ -57,6 +61,10 @@ func (c *Conn) call(r *engine.Request, req procedure.Request) error {
 			st.calls[k.id.Key()] = k
 		}
 	})
+	if late { // nobody would get the answer
+		k.cancel()
+		return nil
+	}
 	if refused {
 		k.cancel()
 		return c.refuse(k.id, k.jsonrpc, r.Path, errBusy)
@@ -260,7 +268,7 @@ type panicError struct {
 
 func (p *panicError) Error() string {
 	if p.value == nil {
-		return "handler called runtime.Goexit"
+		return "runtime.Goexit was called"
 	}
 	return fmt.Sprintf("panic: %v", p.value)
 }
@@ -268,6 +276,14 @@ func (p *panicError) Error() string {
 // recovered returns the error of a handler that did not return; value is nil
 // if it called runtime.Goexit.
 func recovered(value any) error { return &panicError{value, debug.Stack()} }
+
+// stackOf returns the stack of the panic that err comes from, if one does.
+func stackOf(err error) []slog.Attr {
+	if p, ok := errors.AsType[*panicError](err); ok {
+		return []slog.Attr{slog.String("stack", string(p.stack))}
+	}
+	return nil
+}
 
 // scratch holds buffers to encode into.
 var scratch = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }}

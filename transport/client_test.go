@@ -135,10 +135,15 @@ func dialRaw(t *testing.T, addr, target string, header ...string) *raw {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
 	require.NoError(t, err)
+	return upgradeRaw(t, conn, addr, target, header...)
+}
+
+func upgradeRaw(t *testing.T, conn net.Conn, addr, target string, header ...string) *raw {
+	t.Helper()
 	t.Cleanup(func() { conn.Close() })
 	require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
 	r := &raw{t: t, conn: conn, br: bufio.NewReader(conn)}
-	_, err = io.WriteString(conn, "GET "+target+" HTTP/1.1\r\nHost: "+addr+"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+	_, err := io.WriteString(conn, "GET "+target+" HTTP/1.1\r\nHost: "+addr+"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"+strings.Join(append(header, ""), "\r\n")+"\r\n")
 	require.NoError(t, err)
 	res, err := http.ReadResponse(r.br, nil)
@@ -235,6 +240,24 @@ func (r *raw) closeCode() (code int, reason string) {
 			require.NoError(r.t, err, "the connection ends without a reset")
 			return int(binary.BigEndian.Uint16([]byte(payload))), payload[2:]
 		}
+	}
+}
+
+// answer reads on until the connection ends, and lets go of it after a close
+// frame, which it answers unless it is mute.
+func (r *raw) answer(mute bool) {
+	for {
+		first, payload, err := r.next()
+		if err != nil {
+			return
+		}
+		if first != fin|opClose {
+			continue
+		}
+		if !mute {
+			r.conn.Write(frame(first, payload))
+		}
+		r.conn.Close()
 	}
 }
 

@@ -3,16 +3,17 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
 	"github.com/zapsocket/zapsocket/internal/engine"
+	"github.com/zapsocket/zapsocket/internal/link"
 	"github.com/zapsocket/zapsocket/procedure"
 	"github.com/zapsocket/zapsocket/wire"
 )
@@ -23,13 +24,16 @@ import (
 type Conn struct {
 	id     string
 	server *Server
-	link   link
+	link   link.Link
 	queue  *engine.Queue
 	limits *wire.Limits
 	ctx    context.Context // of every call; ends with the connection
 	cancel context.CancelFunc
 	remote netip.AddrPort
 	header http.Header
+
+	connectedAt time.Time
+	membership  membership // of the hub, which guards it
 
 	extended bool           // the other end is one of ours
 	scanner  engine.Scanner // the reader's
@@ -61,13 +65,14 @@ func (s *Server) newConn(ctx context.Context, r *http.Request, remote netip.Addr
 		id = uuid.New()
 	}
 	c := &Conn{
-		id:       id.String(),
-		server:   s,
-		limits:   &s.limits,
-		remote:   remote,
-		extended: extended,
-		scanner:  engine.Scanner{MaxDepth: s.limits.Depth, MaxBatch: s.limits.Batch, Extended: extended},
-		done:     make(chan struct{}),
+		id:          id.String(),
+		server:      s,
+		limits:      &s.limits,
+		remote:      remote,
+		connectedAt: time.Now(),
+		extended:    extended,
+		scanner:     engine.Scanner{MaxDepth: s.limits.Depth, MaxBatch: s.limits.Batch, Extended: extended},
+		done:        make(chan struct{}),
 	}
 	if r != nil {
 		c.header = r.Header
@@ -77,30 +82,16 @@ func (s *Server) newConn(ctx context.Context, r *http.Request, remote netip.Addr
 	return c
 }
 
-// attach gives the connection its link and the queue before it.
-func (c *Conn) attach(l link, to engine.Sink) *engine.Queue {
-	c.link = l
-	c.queue = engine.NewQueue(engine.QueueConfig{
-		Sink:        to,
-		Mark:        c.limits.Queue,
-		StreamItems: c.limits.StreamItems,
-		StreamBytes: c.limits.StreamBytes,
-		OnError:     c.writeFailed,
-	})
-	return c.queue
-}
-
-// writeFailed ends a connection that cannot be written to.
-func (c *Conn) writeFailed(err error) {
-	if errors.Is(err, errStalled) {
-		c.breakOff(wire.ClosePolicy, err.Error())
-		return
-	}
-	c.link.cut()
-}
+// over gives the connection its link.
+func (c *Conn) over(l link.Link) { c.link, c.queue = l, l.Queue() }
 
 // ID returns the connection's UUID, of version 7.
 func (c *Conn) ID() string { return c.id }
+
+// Context returns the context that all contexts of the connection's calls come
+// from. It ends with the connection. Its values are those of the upgrade
+// request's context, and ConnFrom finds the connection.
+func (c *Conn) Context() context.Context { return c.ctx }
 
 // RemoteAddr returns the address of the TCP peer.
 func (c *Conn) RemoteAddr() netip.AddrPort { return c.remote }
@@ -142,7 +133,9 @@ func (c *Conn) PushEvent(_ context.Context, name string, b procedure.Body) int {
 	if c.server.hub == nil {
 		return 0
 	}
-	return c.server.hub.push(name, b, c)
+	return c.server.hub.push(name, b, func(e *event, to []*listener) []*listener {
+		return append(to, e.byConn[c]...)
+	})
 }
 
 // EventValidator returns what the event was bound with.
@@ -154,45 +147,48 @@ func (c *Conn) EventValidator(name string) *procedure.Validator {
 }
 
 // Close tells the client the code and reason and closes the connection once
-// what is queued for it has been written. It does not wait. The code is one of
-// RFC 6455, section 7.4, or from 3000 to 4999; a reason beyond 123 bytes is
-// cut.
+// what is queued for it has been written. It does not wait. From here on no
+// further call of the client is served. The code is one of RFC 6455, section
+// 7.4, or from 3000 to 4999; a reason beyond 123 bytes is cut.
 func (c *Conn) Close(code int, reason string) error {
-	if !validCloseCode(code) {
-		return errors.New("transport: close code is not one that may be sent")
+	if !link.ValidCloseCode(code) {
+		return errCloseCode
 	}
-	c.link.close(code, clipReason(reason), false)
+	reason = link.ClipReason(reason)
+	c.conclude(ending{Disconnect: Disconnect{Code: code, Reason: reason}})
+	c.link.Close(code, reason, false)
 	return nil
 }
+
+var errCloseCode = errors.New("transport: close code is not one that may be sent")
+
+// Terminate cuts the connection at once: the client gets neither a close frame
+// nor what is queued for it. It is for clients that misbehave, and for tests
+// of what happens when the network fails.
+func (c *Conn) Terminate() {
+	c.conclude(ending{Disconnect: Disconnect{Code: wire.CloseAbnormal, Err: errTerminated}})
+	c.link.Cut()
+	c.cancel()
+}
+
+var errTerminated = fmt.Errorf("transport: connection was terminated: %w", net.ErrClosed)
 
 // breakOff is Close towards a peer that broke a rule: nothing more of it is
 // read.
 func (c *Conn) breakOff(code int, reason string) {
-	c.link.close(code, clipReason(reason), true)
+	reason = link.ClipReason(reason)
+	c.abandon(ending{
+		Disconnect: Disconnect{Code: code, Reason: reason, Err: &wire.CloseError{Code: code, Reason: reason}},
+		fault:      true,
+	})
+}
+
+// abandon closes the connection as e says, without waiting for the calls in
+// flight or for the client's answer.
+func (c *Conn) abandon(e ending) {
+	c.conclude(e)
+	c.link.Close(e.Code, e.Reason, true)
 	c.cancel()
-}
-
-func validCloseCode(code int) bool {
-	switch {
-	case code >= 3000 && code <= 4999:
-		return true
-	case code < 1000 || code > 1014:
-		return false
-	}
-	return code != 1004 && code != wire.CloseNoStatus && code != wire.CloseAbnormal
-}
-
-// clipReason cuts s to what a close frame holds, between characters.
-func clipReason(s string) string {
-	const most = 123
-	if len(s) > most {
-		for s = s[:most]; len(s) > 0; s = s[:len(s)-1] {
-			if r, size := utf8.DecodeLastRuneInString(s); r != utf8.RuneError || size != 1 {
-				break
-			}
-		}
-	}
-	return s
 }
 
 // stop ends calls and streams when the reader has ended.
@@ -206,37 +202,5 @@ func (c *Conn) stop() {
 	})
 	c.cancel()
 	c.server.leave(c)
-}
-
-// A heartbeat probes a peer that has been silent.
-type heartbeat struct {
-	timer   *time.Timer
-	probing atomic.Bool
-}
-
-// beat watches over the connection until it is done. First is the delay of the
-// first look.
-func (c *Conn) beat(first time.Duration) (stop func()) {
-	h := new(heartbeat)
-	started := make(chan struct{})
-	h.timer = time.AfterFunc(first, func() {
-		<-started
-		idle := c.link.idle()
-		switch {
-		case idle < c.limits.ProbeAfter:
-			h.probing.Store(false)
-			h.timer.Reset(c.limits.ProbeAfter - idle)
-		case h.probing.Load() && idle >= c.limits.ProbeAfter+c.limits.ProbeTimeout:
-			c.breakOff(wire.ClosePolicy, "no sign of life")
-		case h.probing.Swap(true):
-			h.timer.Reset(c.limits.ProbeAfter + c.limits.ProbeTimeout - idle)
-		default:
-			if err := c.link.probe(); err != nil && !errors.Is(err, engine.ErrOverflow) {
-				return // the connection is ending
-			}
-			h.timer.Reset(c.limits.ProbeTimeout)
-		}
-	})
-	close(started)
-	return func() { h.timer.Stop() }
+	c.update(func(st *state) { st.left = true })
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"sync"
 	"time"
 	"unicode/utf8"
 
 	"github.com/zapsocket/zapsocket/internal/engine"
+	"github.com/zapsocket/zapsocket/internal/link"
 	"github.com/zapsocket/zapsocket/procedure"
 	"github.com/zapsocket/zapsocket/wire"
 )
@@ -26,13 +26,11 @@ func (s *Server) authenticate(ctx context.Context, h *Handshake) (id procedure.I
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.limits.ContextTimeout)
 	defer cancel()
-	defer func() {
-		if p := recover(); p != nil {
-			err = recovered(p)
-		}
-	}()
-	id, err = s.options.Authenticate(ctx, h)
-	if err == nil {
+	failed := contained(func() { id, err = s.options.Authenticate(ctx, h) })
+	switch {
+	case failed != nil:
+		return id, failed
+	case err == nil:
 		return id, nil
 	}
 	if reason := refused(err); reason != nil {
@@ -65,15 +63,16 @@ func (c *Conn) admit(id procedure.Identity) error {
 // the violation that closes the connection.
 func (c *Conn) reject(err error, code int) error {
 	frame, e := c.errorFrame(nil, false, nil, err)
+	c.conclude(ending{Disconnect: Disconnect{Code: code, Reason: e.Message, Err: err}, fault: true})
 	c.queue.Direct(frame) // of an empty queue
-	return &violation{code, e.Message}
+	return &link.Violation{Code: code, Reason: e.Message}
 }
 
 // rejectLate is reject for others than the reader.
 func (c *Conn) rejectLate(err error, code int) {
-	var v *violation
+	var v *link.Violation
 	if errors.As(c.reject(err, code), &v) {
-		c.breakOff(v.code, v.reason)
+		c.breakOff(v.Code, v.Reason)
 	}
 }
 
@@ -93,7 +92,7 @@ func (c *Conn) readParams() (map[string]string, error) {
 	})
 	defer timer.Stop()
 	for {
-		message, text, err := c.link.next()
+		message, text, err := c.link.Next()
 		if err != nil {
 			return nil, err
 		}
@@ -108,7 +107,7 @@ func (c *Conn) readParams() (map[string]string, error) {
 		case !text:
 			return nil, c.reject(procedure.Errorf(procedure.CodeParseError, "Malformed TRPCConnectionParamsMessage"), wire.CloseUnauthorized)
 		case !utf8.Valid(message):
-			return nil, &violation{wire.CloseInvalidUTF8, "message is not UTF-8"}
+			return nil, &link.Violation{Code: wire.CloseInvalidUTF8, Reason: "message is not UTF-8"}
 		}
 		params, err := engine.ScanParams(message)
 		if err != nil {
@@ -118,48 +117,61 @@ func (c *Conn) readParams() (map[string]string, error) {
 	}
 }
 
-// meet reads the params of a client that announced them, and has it
-// authenticated. Outcome waits for the answer: nil if the client is let in.
-func (c *Conn) meet(h *Handshake) (outcome func() error, err error) {
-	params, err := c.readParams()
-	if err != nil {
-		return nil, err
-	}
-	h.Params = params
-	c.update(func(st *state) { st.params, st.meeting = params, true })
-
-	done := make(chan struct{})
-	var (
-		once    sync.Once
-		refused error
-	)
-	settle := func(err error) {
-		once.Do(func() {
-			if refused = err; err != nil {
-				c.rejectLate(err, refusalCode(err))
-			}
-			close(done)
-		})
-	}
-	timer := time.AfterFunc(c.limits.ContextTimeout, func() {
-		settle(procedure.Errorf(procedure.CodeTimeout, "authentication took too long"))
-	})
-	go func() { // ends when Authenticate returns, which its context asks for
-		defer func() {
-			timer.Stop()
-			settle(errAuthenticate) // if it called Goexit
-			c.update(func(st *state) { st.meeting = false })
-		}()
-		id, err := c.server.authenticate(c.ctx, h)
-		if err == nil {
-			err = c.admit(id)
+// letIn has the client authenticated, if it announced params for that, and
+// welcomed. Outcome waits for it: nil if the client is let in. There is none if
+// it is in already.
+func (c *Conn) letIn(h *Handshake) (outcome func() error, err error) {
+	if announcesParams(h.Request) {
+		params, err := c.readParams()
+		if err != nil {
+			return nil, err
 		}
-		settle(err)
-	}()
-	return func() error {
-		<-done
-		return refused
-	}, nil
+		h.Params = params
+		c.update(func(st *state) { st.params = params })
+		return c.meet(func() error { return c.identify(h) }), nil
+	}
+	if c.server.options.OnConnect == nil {
+		return nil, c.welcome()
+	}
+	return c.meet(func() error { return nil }), nil
 }
 
-var errAuthenticate = errors.New("the option Authenticate did not return")
+// meet has the client identified and welcomed, while its connection is read.
+func (c *Conn) meet(identify func() error) (outcome func() error) {
+	c.update(func(st *state) { st.meeting = true })
+	done := make(chan struct{})
+	var refused error
+	go func() { // ends when Authenticate and OnConnect have returned, for which the connection's context asks
+		if refused = identify(); refused == nil {
+			refused = c.welcome()
+		}
+		close(done)
+		c.update(func(st *state) { st.meeting = false })
+	}()
+	return func() error {
+		select {
+		case <-done:
+			return refused
+		case <-c.ctx.Done():
+			return link.ErrGone
+		}
+	}
+}
+
+// identify authenticates a client whose params have arrived.
+func (c *Conn) identify(h *Handshake) error {
+	timer := time.AfterFunc(c.limits.ContextTimeout, func() {
+		c.rejectLate(procedure.Errorf(procedure.CodeTimeout, "authentication took too long"), wire.CloseUnauthorized)
+	})
+	id, err := c.server.authenticate(c.ctx, h)
+	if !timer.Stop() {
+		return link.ErrGone // the client has been told
+	}
+	if err == nil {
+		err = c.admit(id)
+	}
+	if err != nil {
+		c.rejectLate(err, refusalCode(err))
+	}
+	return err
+}

@@ -3,7 +3,10 @@ package transport
 import (
 	"context"
 	"fmt"
+	"iter"
+	"maps"
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/zapsocket/zapsocket/procedure"
@@ -17,13 +20,20 @@ import (
 //	...
 //	n, err := roomapi.Alert.Push(ctx, hub, roomapi.Notice{Text: "hello"})
 //
-// It is the [procedure.Audience] of everyone, and a [Conn] is one of its own.
-// All methods may be called concurrently. A push never waits: for a listener
-// that does not keep up, the oldest of 256 items is dropped and counted,
-// unless the procedure's Overflow says otherwise.
+// It is the [procedure.Audience] of everyone. Of some there are [Hub.Room] and
+// [Hub.User], and of one the [Conn] itself. A connection is in the hub from
+// when it has been let in, which is before OnConnect, until it has ended. All
+// methods may be called concurrently.
+//
+// A push never waits: for a listener that does not keep up, the oldest of 256
+// items is dropped and counted, unless the procedure's Overflow says
+// otherwise. What one goroutine pushes reaches each listener in that order. A
+// listener in this process, which has no connection, hears what is pushed to
+// the hub itself only.
 type Hub struct {
-	mu     sync.RWMutex
-	conns  map[*Conn]struct{}
+	mu     sync.RWMutex // the last to be taken: nothing is called and nothing locked with it held
+	conns  members
+	groups map[groupKey]members // none is empty
 	events map[string]*event
 }
 
@@ -32,7 +42,7 @@ type event struct {
 	kind      reflect.Type // of its items; nil before it is bound
 	validator *procedure.Validator
 	listeners map[*listener]struct{}
-	byConn    map[*Conn]map[*listener]struct{}
+	byConn    map[*Conn][]*listener
 }
 
 var (
@@ -42,20 +52,12 @@ var (
 
 // NewHub returns an empty hub.
 func NewHub() *Hub {
-	return &Hub{conns: map[*Conn]struct{}{}, events: map[string]*event{}}
+	return &Hub{conns: members{}, groups: map[groupKey]members{}, events: map[string]*event{}}
 }
 
-func (h *Hub) enter(c *Conn) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.conns[c] = struct{}{}
-}
-
-func (h *Hub) leave(c *Conn) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	delete(h.conns, c)
-}
+// All ranges over the connections, those that are in the hub when the range
+// begins. They may come and go meanwhile.
+func (h *Hub) All() iter.Seq[*Conn] { return ranged(h.snapshot) }
 
 // Len returns the number of connections.
 func (h *Hub) Len() int {
@@ -64,18 +66,14 @@ func (h *Hub) Len() int {
 	return len(h.conns)
 }
 
-// Close closes all connections as [Conn.Close] does, and returns the first
-// error. The hub goes on to work for new ones.
-func (h *Hub) Close(code int, reason string) error {
+// Close closes all connections as [Conn.Close] does. The hub goes on to work
+// for new ones.
+func (h *Hub) Close(code int, reason string) error { return closeAll(h.snapshot(), code, reason) }
+
+func (h *Hub) snapshot() []*Conn {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	var first error
-	for c := range h.conns {
-		if err := c.Close(code, reason); err != nil && first == nil {
-			first = err
-		}
-	}
-	return first
+	return slices.Collect(maps.Keys(h.conns))
 }
 
 // BindEvent is called by From of a procedure.Event. It panics if the name is
@@ -106,7 +104,7 @@ func (h *Hub) EventValidator(name string) *procedure.Validator {
 func (h *Hub) eventLocked(name string) *event {
 	e := h.events[name]
 	if e == nil {
-		e = &event{listeners: map[*listener]struct{}{}, byConn: map[*Conn]map[*listener]struct{}{}}
+		e = &event{listeners: map[*listener]struct{}{}, byConn: map[*Conn][]*listener{}}
 		h.events[name] = e
 	}
 	return e
@@ -141,48 +139,60 @@ func (h *Hub) attach(name string, l *listener) {
 	e := h.eventLocked(name)
 	e.listeners[l] = struct{}{}
 	if l.conn != nil {
-		if e.byConn[l.conn] == nil {
-			e.byConn[l.conn] = map[*listener]struct{}{}
-		}
-		e.byConn[l.conn][l] = struct{}{}
+		e.byConn[l.conn] = append(e.byConn[l.conn], l)
 	}
 }
 
+// detach returns when nothing is replied to l any more.
 func (h *Hub) detach(name string, l *listener) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	e := h.events[name]
 	delete(e.listeners, l)
 	if l.conn != nil {
-		if delete(e.byConn[l.conn], l); len(e.byConn[l.conn]) == 0 {
+		own := e.byConn[l.conn]
+		i := slices.Index(own, l)
+		if own = slices.Delete(own, i, i+1); len(own) > 0 {
+			e.byConn[l.conn] = own
+		} else {
 			delete(e.byConn, l.conn)
 		}
 	}
+	h.mu.Unlock()
+	l.close()
 }
 
 // PushEvent queues b for everyone who listens to the event, in this process
 // too, and returns for how many. Call Push of a procedure.Event instead.
 func (h *Hub) PushEvent(_ context.Context, name string, b procedure.Body) int {
-	return h.push(name, b, nil)
+	return h.push(name, b, func(e *event, to []*listener) []*listener {
+		return slices.AppendSeq(to, maps.Keys(e.listeners))
+	})
 }
 
-// push queues b for the listeners of one connection, or of all.
-func (h *Hub) push(name string, b procedure.Body, to *Conn) int {
+// batches hold the listeners of a push.
+var batches = sync.Pool{New: func() any { return new([]*listener) }}
+
+// maxBatch is the size of the largest batch that is kept.
+const maxBatch = 64 << 10
+
+// push queues b for the listeners that pick appends. It pushes with no lock
+// held: middleware of a listener sees what is replied to it, and may call us.
+func (h *Hub) push(name string, b procedure.Body, pick func(e *event, to []*listener) []*listener) (n int) {
+	batch := batches.Get().(*[]*listener)
+	to := (*batch)[:0]
 	h.mu.RLock()
-	defer h.mu.RUnlock()
-	e := h.events[name]
-	if e == nil {
-		return 0
+	if e := h.events[name]; e != nil {
+		to = pick(e, to)
 	}
-	listeners := e.listeners
-	if to != nil {
-		listeners = e.byConn[to]
-	}
-	n := 0
-	for l := range listeners {
+	h.mu.RUnlock()
+	for _, l := range to {
 		if l.push(procedure.Message{Body: b}) == nil {
 			n++
 		}
+	}
+	if clear(to); cap(to) <= maxBatch {
+		*batch = to
+		batches.Put(batch)
 	}
 	return n
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/zapsocket/zapsocket/internal/link"
 	"github.com/zapsocket/zapsocket/procedure"
 )
 
@@ -20,6 +21,7 @@ type listener struct {
 
 	mu        sync.Mutex
 	connected bool // pushes go to reply, which does not wait
+	closed    bool // the subscription has ended
 	items     []procedure.Message
 	dropped   uint64
 	ready     chan struct{} // holds a token while there are items
@@ -34,6 +36,9 @@ func newListener(conn *Conn, reply procedure.Reply) *listener {
 func (l *listener) push(m procedure.Message) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.closed {
+		return link.ErrGone
+	}
 	if l.connected {
 		err := l.reply(m)
 		if err != nil {
@@ -54,6 +59,13 @@ func (l *listener) push(m procedure.Message) error {
 	default:
 	}
 	return nil
+}
+
+// close lets no more pushes through, and returns when none is on its way.
+func (l *listener) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed, l.items = true, nil
 }
 
 // connect replies what came meanwhile, and lets pushes through from now on.

@@ -15,8 +15,8 @@ import (
 // that knows nobody, accepts browsers of its own origin and keeps the default
 // limits.
 type ServerOptions struct {
-	// Hub is told of every connection, and can push to it. A hub belongs to
-	// one server at a time or to several; nil means none.
+	// Hub knows every connection that has been let in, and can push to it. A
+	// hub belongs to one server or to several; nil means none.
 	Hub *Hub
 
 	// Authenticate finds out who is at the other end of a new connection. It
@@ -31,9 +31,38 @@ type ServerOptions struct {
 	// Nil means everybody is anonymous.
 	Authenticate func(ctx context.Context, h *Handshake) (procedure.Identity, error)
 
-	// Logger gets what the caller of a procedure is not told: panics and
-	// errors that are nobody's fault but the server's. Nil means
-	// slog.Default.
+	// OnConnect is called for each connection that has been let in, after
+	// Authenticate, and returns before the first call on it is served: the
+	// place to join rooms. It runs on a goroutine of its own. Other
+	// connections do not wait for it, but this client does, and what it sends
+	// meanwhile is not read beyond the first message, so it should not take
+	// long and cannot Ping. Closing the connection in it turns the client
+	// away. If it does not return, because of a panic or runtime.Goexit, the
+	// connection is closed with code 1011.
+	OnConnect func(c *Conn)
+
+	// OnDisconnect is called exactly once for each connection that has been
+	// let in, when it has ended, OnConnect has returned and the contexts of
+	// its calls have ended; their handlers may still be returning. It runs on
+	// a goroutine of its own. Shutdown waits for it. If it does not return,
+	// because of a panic or runtime.Goexit, that is logged.
+	OnDisconnect func(c *Conn, d Disconnect)
+
+	// OnError is told what went wrong with a connection and belongs to no
+	// call: why a client was not let in, a *[procedure.Error] if Authenticate,
+	// a limit or the connection params were the reason; and which rule a
+	// client broke, or for what it was too slow, when the server closed the
+	// connection because of that, a *[wire.CloseError]. It is also told that
+	// OnConnect did not return. It is called at most once for each attempt to
+	// connect. That a connection was lost is not an error: OnDisconnect knows.
+	// In ctx, which ends with the request if there was no upgrade, ConnFrom
+	// finds the connection if there was. It runs on a goroutine of its own. If
+	// it does not return, because of a panic or runtime.Goexit, that is logged.
+	OnError func(ctx context.Context, err error)
+
+	// Logger gets what the caller of a procedure is not told: panics, also of
+	// the functions above, and errors that are nobody's fault but the
+	// server's. Nil means slog.Default.
 	Logger *slog.Logger
 
 	// Limits bound what a client may cause; zero fields are the defaults.

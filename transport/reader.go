@@ -3,10 +3,10 @@ package transport
 import (
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"unicode/utf8"
 
 	"github.com/zapsocket/zapsocket/internal/engine"
+	"github.com/zapsocket/zapsocket/internal/link"
 	"github.com/zapsocket/zapsocket/procedure"
 	"github.com/zapsocket/zapsocket/wire"
 )
@@ -14,37 +14,27 @@ import (
 // serve reads the connection until it ends. It never waits for a handler, nor
 // for what is to be written.
 func (c *Conn) serve(h *Handshake) {
-	stopBeating := func() {}
-	if c.limits.ProbeAfter > 0 {
-		half := c.limits.ProbeAfter / 2 // at random, so that a restart's clients are not probed together
-		stopBeating = c.beat(half + rand.N(half+1))
-	}
+	stopWatching := link.Watch(c.link, c.limits)
 	err := c.read(h)
-	stopBeating()
-	var v *violation
-	if errors.As(err, &v) {
-		c.breakOff(v.code, v.reason)
-	}
+	stopWatching()
+	c.concludeRead(err)
 	c.stop()
-	c.link.end()
-	<-c.link.gone()
+	c.link.End()
+	<-c.link.Gone()
 	c.update(func(st *state) { st.gone = true })
 	<-c.done
 	c.server.forget(c)
 }
 
-// read reads until an error. A client that announced connection params may
-// send one message before it is let in; then it is not read on until it is.
+// read reads until an error. A client may send one message before it is let
+// in; then it is not read on until it is.
 func (c *Conn) read(h *Handshake) error {
-	var outcome func() error
-	if announcesParams(h.Request) {
-		var err error
-		if outcome, err = c.meet(h); err != nil {
-			return err
-		}
+	outcome, err := c.letIn(h)
+	if err != nil {
+		return err
 	}
 	for {
-		message, text, err := c.link.next()
+		message, text, err := c.link.Next()
 		if err != nil {
 			return err
 		}
@@ -71,7 +61,7 @@ func (c *Conn) receive(message []byte, text bool) error {
 		return c.refuse(nil, false, nil, procedure.Errorf(procedure.CodeParseError, "Invalid message: it is binary"))
 	}
 	if !utf8.Valid(message) {
-		return &violation{wire.CloseInvalidUTF8, "message is not UTF-8"}
+		return &link.Violation{Code: wire.CloseInvalidUTF8, Reason: "message is not UTF-8"}
 	}
 	requests, err := c.scanner.Scan(c.requests[:0], message)
 	defer func() {
@@ -83,7 +73,7 @@ func (c *Conn) receive(message []byte, text bool) error {
 	}()
 	switch {
 	case errors.Is(err, engine.ErrFlood):
-		return &violation{wire.ClosePolicy, err.Error()}
+		return &link.Violation{Code: wire.ClosePolicy, Reason: err.Error()}
 	case errors.Is(err, engine.ErrBatch):
 		return c.refuseBatch(requests)
 	case err != nil:
@@ -104,10 +94,11 @@ func (c *Conn) keepAlive(message []byte, text bool) (kept bool, err error) {
 	}
 	switch string(message) {
 	case engine.Pong:
+		c.link.Pong()
 		return true, nil
 	case engine.Ping:
 		if !c.budgets.ping() {
-			return true, &violation{wire.ClosePolicy, "too many PINGs"}
+			return true, &link.Violation{Code: wire.ClosePolicy, Reason: "too many PINGs"}
 		}
 		return true, c.direct([]byte(engine.Pong))
 	}
@@ -123,6 +114,9 @@ func (c *Conn) dispatch(r *engine.Request) error {
 		return c.unsubscribe(r.ID.Key())
 	case r.Method == engine.MethodCancel:
 		return c.cancelCall(r.ID.Key())
+	case r.Method == engine.MethodCredit:
+		c.grant(r.ID.Key(), r.Credit)
+		return nil
 	}
 	c.budgets.freed = false
 	path := string(clipName(r.Path))
@@ -174,7 +168,7 @@ func (c *Conn) refuseBatch(requests []engine.Request) error {
 	err := procedure.Errorf(procedure.CodeBadRequest, "Batch call exceeds maximum size") // tRPC's words
 	told := false
 	for _, r := range requests {
-		if r.ID == nil || r.Method == engine.MethodStop || r.Method == engine.MethodCancel {
+		if r.ID == nil || r.Method >= engine.MethodStop {
 			continue
 		}
 		told = true
@@ -193,7 +187,7 @@ func (c *Conn) refuseBatch(requests []engine.Request) error {
 func (c *Conn) direct(message []byte) error {
 	err := c.queue.Direct(message)
 	if errors.Is(err, engine.ErrOverflow) {
-		return &violation{wire.ClosePolicy, err.Error()}
+		return &link.Violation{Code: wire.ClosePolicy, Reason: err.Error()}
 	}
 	return nil // if the queue has ended, the next read tells why
 }
@@ -222,10 +216,7 @@ func (c *Conn) logHidden(path string, e *procedure.Error) {
 	}
 	if cause := e.Cause(); cause != nil {
 		attrs = append(attrs, slog.String("error", cause.Error()))
-		var p *panicError
-		if errors.As(cause, &p) {
-			attrs = append(attrs, slog.String("stack", string(p.stack)))
-		}
+		attrs = append(attrs, stackOf(cause)...)
 	}
 	c.server.log.LogAttrs(c.ctx, slog.LevelError, "call failed", attrs...)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/zapsocket/zapsocket/internal/engine"
+	"github.com/zapsocket/zapsocket/internal/link"
 	"github.com/zapsocket/zapsocket/procedure"
 	"github.com/zapsocket/zapsocket/wire"
 )
@@ -75,15 +76,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := s.options.checkOrigin(r); err != nil {
 		http.Error(w, err.Error(), http.StatusForbidden)
+		s.report(r.Context(), err)
 		return
 	}
 	remote, _ := netip.ParseAddrPort(r.RemoteAddr) // the zero AddrPort for a Unix socket
 	if err := s.admission.enter(remote.Addr()); err != nil {
 		refuseHTTP(w, err)
+		s.report(r.Context(), err)
 		return
 	}
 	if err := s.upgrade(w, r, remote); err != nil {
 		s.admission.leave(remote.Addr())
+		s.report(r.Context(), err)
 	}
 }
 
@@ -118,17 +122,14 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, remote netip.Ad
 			return err
 		}
 	}
-	socket := newSocket(&s.limits)
-	c := s.newConn(context.WithoutCancel(r.Context()), r, remote, false)
-	c.state.identity, c.state.userID = id, id.UserID
-	socket.queue = c.attach(socket, sink{socket})
-	extended, err := socket.upgrade(w, r)
+	socket, extended, err := link.Upgrade(w, r, &s.limits)
 	if err != nil {
 		s.admission.leaveUser(id.UserID)
-		c.cancel()
 		return err
 	}
-	c.extended, c.scanner.Extended = extended, extended
+	c := s.newConn(context.WithoutCancel(r.Context()), r, remote, extended)
+	c.state.identity, c.state.userID = id, id.UserID
+	c.over(socket)
 	s.enter(c)
 	go c.serve(h) // ends with the connection, and the handlers of its calls
 	return nil
@@ -178,9 +179,10 @@ func (s *Server) ServeConn(ctx context.Context, conn wire.Conn, h *Handshake) er
 	}
 	own := *h
 	c := s.newConn(context.WithoutCancel(ctx), own.Request, netip.AddrPort{}, isOurs(own.Request))
-	l := newConnLink(context.WithoutCancel(ctx), conn, &s.limits)
-	l.queue = c.attach(l, l)
-	defer context.AfterFunc(ctx, func() { c.breakOff(wire.CloseGoingAway, "context has ended") })()
+	c.over(link.Over(context.WithoutCancel(ctx), conn, &s.limits))
+	defer context.AfterFunc(ctx, func() {
+		c.abandon(ending{Disconnect: Disconnect{Code: wire.CloseGoingAway, Reason: "context has ended", Err: context.Cause(ctx)}})
+	})()
 	if err := s.admission.enter(netip.Addr{}); err != nil {
 		return c.turnAway(err)
 	}
@@ -202,24 +204,22 @@ func (s *Server) ServeConn(ctx context.Context, conn wire.Conn, h *Handshake) er
 // isOurs reports whether the client speaks more than tRPC: it offers our
 // subprotocol, or is in this process and has sent no request at all.
 func isOurs(r *http.Request) bool {
-	return r == nil || hasToken(r.Header.Values("Sec-WebSocket-Protocol"), subprotocol)
+	return r == nil || hasToken(r.Header.Values("Sec-WebSocket-Protocol"), link.Subprotocol)
 }
 
 // turnAway tells a client that was never let in why, and returns err.
 func (c *Conn) turnAway(err error) error {
 	c.rejectLate(err, refusalCode(err))
-	c.link.end()
-	<-c.link.gone()
+	c.link.End()
+	<-c.link.Gone()
 	c.cancel()
+	c.server.report(context.WithoutCancel(c.ctx), err)
 	return err
 }
 
 // enter makes c one of the server's connections.
 func (s *Server) enter(c *Conn) {
 	s.executor.acquire()
-	if s.hub != nil {
-		s.hub.enter(c)
-	}
 	s.mu.Lock()
 	s.conns[c] = struct{}{}
 	draining := s.draining
@@ -293,7 +293,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		c.Close(wire.CloseGoingAway, "server is shutting down")
 		c.cancel()
 	}
-	timeout := time.NewTimer(closeWait)
+	timeout := time.NewTimer(link.CloseWait)
 	defer timeout.Stop()
 	select {
 	case <-empty:
@@ -309,7 +309,7 @@ func (s *Server) Close() error {
 	conns := s.snapshotLocked()
 	s.mu.Unlock()
 	for _, c := range conns {
-		c.breakOff(wire.CloseGoingAway, "server is closing")
+		c.abandon(ending{Disconnect: Disconnect{Code: wire.CloseGoingAway, Reason: "server is closing"}})
 	}
 	return nil
 }

@@ -15,7 +15,8 @@ type state struct {
 	params   map[string]string
 	identity procedure.Identity
 	userID   string // counted against the limit per user
-	meeting  bool   // Authenticate has not returned
+	meeting  bool   // Authenticate or OnConnect has not returned
+	welcome  bool   // the client has been let in
 
 	running int // calls whose handlers have not returned
 	waiting []*call
@@ -24,13 +25,18 @@ type state struct {
 
 	draining bool
 	leaving  *time.Timer // closes a draining connection that stays idle
+	end      *ending     // why the connection ends, once it does
 	closed   bool        // the reader has ended
-	gone     bool        // so has the link
+	left     bool        // the hub and the contexts of the calls, too
+	parted   bool        // OnError and OnDisconnect have been called,
+	parting  bool        // and have not returned
+	gone     bool        // the link has ended
 	done     bool
 }
 
 // update changes the state. Every change ends with the question whether it was
-// the last one that was waited for.
+// the last one that was waited for. Change may take the locks of the queue and
+// of the hub, but none that is held while a connection is closed: a listener's.
 func (c *Conn) update(change func(*state)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -39,7 +45,13 @@ func (c *Conn) update(change func(*state)) {
 	if st.draining && !st.closed {
 		c.leaveWhenIdle(st)
 	}
-	if st.closed && st.gone && !st.meeting && st.running == 0 && len(st.subs) == 0 && !st.done {
+	if st.left && !st.meeting && !st.parted {
+		st.parted = true
+		if st.parting = c.server.options.OnDisconnect != nil || c.server.options.OnError != nil; st.parting {
+			go c.part(*st.end, st.welcome) // ends when the two hooks have returned
+		}
+	}
+	if st.parted && !st.parting && st.gone && st.running == 0 && len(st.subs) == 0 && !st.done {
 		st.done = true
 		close(c.done)
 	}

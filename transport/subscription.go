@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/zapsocket/zapsocket/internal/engine"
+	"github.com/zapsocket/zapsocket/internal/link"
 	"github.com/zapsocket/zapsocket/procedure"
 	"github.com/zapsocket/zapsocket/wire"
 )
@@ -30,7 +31,7 @@ type subscription struct {
 }
 
 var (
-	errChurn     = &violation{wire.ClosePolicy, "too much subscribing and stopping"}
+	errChurn     = &link.Violation{Code: wire.ClosePolicy, Reason: "too much subscribing and stopping"}
 	errSubscribe = procedure.Errorf(procedure.CodeTooManyRequests, "too many subscriptions in too short a time")
 	errTooMany   = procedure.Errorf(procedure.CodeTooManyRequests, "too many subscriptions on this connection")
 )
@@ -40,8 +41,11 @@ var (
 func (c *Conn) subscribe(r *engine.Request, req procedure.Request) error {
 	s := &subscription{c: c, id: r.ID, key: r.ID.Key(), jsonrpc: r.JSONRPC, req: req}
 	var refused error
+	late := false
 	c.update(func(st *state) {
 		switch _, live := st.subs[s.key]; {
+		case st.end != nil:
+			late = true
 		case live:
 			refused = procedure.Errorf(procedure.CodeBadRequest, "Duplicate id %s", clipName(r.ID))
 		case len(st.subs) >= c.limits.Subscriptions:
@@ -55,6 +59,9 @@ func (c *Conn) subscribe(r *engine.Request, req procedure.Request) error {
 			st.subs[s.key] = s
 		}
 	})
+	if late { // nobody would get the items
+		return nil
+	}
 	if refused != nil {
 		if c.budgets.strikes > maxStrikes {
 			return errChurn
@@ -62,6 +69,9 @@ func (c *Conn) subscribe(r *engine.Request, req procedure.Request) error {
 		return c.refuse(r.ID, r.JSONRPC, r.Path, refused)
 	}
 	s.stream = c.queue.NewStream(s.id, s.jsonrpc)
+	if r.Credit > 0 {
+		s.stream.LimitTo(r.Credit)
+	}
 	ctx := procedure.WithQueue(c.ctx, true)
 	if r.Timeout > 0 {
 		s.ctx, s.cancel = context.WithTimeout(ctx, r.Timeout)
@@ -95,6 +105,16 @@ func (c *Conn) unsubscribe(key engine.Key) error {
 		return errChurn
 	}
 	return nil
+}
+
+// grant lets a subscription send n more items. Unknown and ended ones are
+// ignored.
+func (c *Conn) grant(key engine.Key, n int) {
+	var s *subscription
+	c.update(func(st *state) { s = st.subs[key] })
+	if s != nil {
+		s.stream.Grant(n)
+	}
 }
 
 func (s *subscription) run() {
@@ -196,7 +216,7 @@ func (s *subscription) isStopped() bool {
 // logLate logs an error that nobody waits for any more, unless it only says
 // that.
 func (c *Conn) logLate(path string, err error) {
-	if errors.Is(err, context.Canceled) || errors.Is(err, engine.ErrStopped) || errors.Is(err, errGone) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, engine.ErrStopped) || errors.Is(err, link.ErrGone) {
 		return
 	}
 	if e, fresh := procedure.Outgoing(err); fresh {

@@ -20,9 +20,11 @@ type Limits struct {
 	// floods of tiny and of empty fragments. Default: Message x 1.125 + 16 KiB.
 	MessageBytes int64
 
-	// Input is the size in bytes of one call's input, for procedures that set
-	// no MaxInput of their own. A larger one is answered with
-	// PAYLOAD_TOO_LARGE. Default: 1 MiB + 64 KiB.
+	// Input is the size in bytes of one call's input: on a server of what it
+	// accepts for procedures that set no MaxInput of their own, on a client of
+	// what it sends. A larger one is answered with PAYLOAD_TOO_LARGE.
+	// Defaults: 1 MiB + 64 KiB for a server, 4 MiB - 64 KiB for a client,
+	// which is what fits into a server's Message.
 	Input int
 
 	// Reply is the size in bytes of one answer or stream item sent. A larger
@@ -122,7 +124,7 @@ type Limits struct {
 }
 
 // Server returns l with every field set: zeros are a server's defaults, and
-// what is switched off is the largest value of its type.
+// what is switched off is the largest value of its type, but 0 for MinRate.
 func (l Limits) Server() Limits {
 	always(&l.Message, 4<<20)
 	return l.withDefaults()
@@ -131,6 +133,7 @@ func (l Limits) Server() Limits {
 // Client is [Limits.Server] with a client's defaults.
 func (l Limits) Client() Limits {
 	always(&l.Message, 16<<20+64<<10)
+	set(&l.Input, 4<<20-64<<10, math.MaxInt)
 	return l.withDefaults()
 }
 

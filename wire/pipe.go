@@ -16,76 +16,100 @@ const pipeDepth = 16
 // until the other end reads. Both ends may be used inside a testing/synctest
 // bubble in which the pipe was made.
 func Pipe() (a, b *PipeConn) {
-	ab, ba := newHalf(), newHalf()
-	return &PipeConn{in: ba, out: ab}, &PipeConn{in: ab, out: ba}
+	ea, eb := newEnd(), newEnd()
+	return &PipeConn{near: ea, far: eb}, &PipeConn{near: eb, far: ea}
 }
 
 // A PipeConn is one end of a [Pipe]. Unlike the [Conn] contract asks, its
 // methods may all be called concurrently, and a context that ends leaves it
 // usable.
 type PipeConn struct {
-	in, out *half
+	near, far *end
 }
 
 var _ Conn = (*PipeConn)(nil)
 
-// half is one direction.
-type half struct {
+// An end is what one side of a pipe has written, and whether it has closed.
+type end struct {
+	room     chan struct{} // holds a token for each message that waits
 	messages chan []byte
 
-	once sync.Once
-	done chan struct{} // closed by either end's Close
-	err  *CloseError   // set before done is closed, by the writing end only
+	mu     sync.Mutex // held to write and to close, so that nothing is written after the close
+	closed chan struct{}
+	reason *CloseError // set before closed is closed
 }
 
-func newHalf() *half {
-	return &half{messages: make(chan []byte, pipeDepth), done: make(chan struct{})}
+func newEnd() *end {
+	return &end{
+		room:     make(chan struct{}, pipeDepth),
+		messages: make(chan []byte, pipeDepth),
+		closed:   make(chan struct{}),
+	}
 }
 
-func (h *half) close(err *CloseError) {
-	h.once.Do(func() {
-		h.err = err
-		close(h.done)
-	})
+// put appends m, for which there must be room.
+func (e *end) put(m []byte) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.isClosed() {
+		return net.ErrClosed
+	}
+	e.messages <- m
+	return nil
+}
+
+func (e *end) isClosed() bool {
+	select {
+	case <-e.closed:
+		return true
+	default:
+		return false
+	}
 }
 
 // Read returns the next message; what was written before the other end closed
 // is still delivered.
 func (p *PipeConn) Read(ctx context.Context) ([]byte, error) {
-	select {
-	case m := <-p.in.messages:
-		return m, nil
-	default:
+	if p.near.isClosed() {
+		return nil, net.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	select {
-	case m := <-p.in.messages:
+	case m := <-p.far.messages:
+		<-p.far.room
 		return m, nil
-	case <-p.in.done:
-		if p.in.err == nil {
-			return nil, net.ErrClosed // this end closed
-		}
+	case <-p.far.closed:
 		select {
-		case m := <-p.in.messages: // written just before the close
+		case m := <-p.far.messages:
+			<-p.far.room
 			return m, nil
 		default:
-			return nil, p.in.err
+			return nil, p.far.reason
 		}
+	case <-p.near.closed:
+		return nil, net.ErrClosed
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
-// Write hands a copy of m to the other end.
+// Write hands a copy of m to the other end. After either end closed it returns
+// net.ErrClosed.
 func (p *PipeConn) Write(ctx context.Context, m []byte) error {
-	select {
-	case <-p.out.done:
+	if p.near.isClosed() || p.far.isClosed() {
 		return net.ErrClosed
-	default:
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	select {
-	case p.out.messages <- append([]byte(nil), m...):
-		return nil
-	case <-p.out.done:
+	case p.near.room <- struct{}{}:
+		return p.near.put(append([]byte(nil), m...))
+	case <-p.near.closed:
+		return net.ErrClosed
+	case <-p.far.closed:
 		return net.ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()
@@ -95,7 +119,11 @@ func (p *PipeConn) Write(ctx context.Context, m []byte) error {
 // Close ends both directions: the other end reads a [CloseError], this end
 // [net.ErrClosed]. Calls after the first do nothing.
 func (p *PipeConn) Close(code int, reason string) error {
-	p.out.close(&CloseError{Code: code, Reason: reason})
-	p.in.close(nil)
+	p.near.mu.Lock()
+	defer p.near.mu.Unlock()
+	if !p.near.isClosed() {
+		p.near.reason = &CloseError{Code: code, Reason: reason}
+		close(p.near.closed)
+	}
 	return nil
 }

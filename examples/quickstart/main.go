@@ -15,8 +15,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/zapsocket/zapsocket/client"
 	"github.com/zapsocket/zapsocket/examples/quickstart/roomapi"
-	"github.com/zapsocket/zapsocket/internal/miniclient"
 	"github.com/zapsocket/zapsocket/procedure"
 	"github.com/zapsocket/zapsocket/transport"
 )
@@ -36,14 +36,16 @@ func run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	stopped := make(chan struct{}, 1)
+	s := newService()
 	serving, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)
-	go func() { served <- transport.Serve(serving, ln, newServer(stopped)) }() // ends with serving
+	go func() { served <- transport.Serve(serving, ln, newServer(s)) }() // ends with serving
+	announced := make(chan error, 1)
+	go func() { announced <- announce(serving, s.hub) }() // ends with serving
 
-	err = call(ctx, &tour{out: out, url: "ws://" + ln.Addr().String(), stopped: stopped})
+	err = call(ctx, &tour{out: out, url: "ws://" + ln.Addr().String(), stopped: s.stopped})
 	stop()
-	return errors.Join(err, <-served)
+	return errors.Join(err, <-served, <-announced)
 }
 
 // A tour tells what the clients see.
@@ -57,12 +59,12 @@ func (t *tour) say(format string, args ...any) { fmt.Fprintf(t.out, format+"\n",
 
 // call connects as nobody in particular, and then as somebody.
 func call(ctx context.Context, t *tour) error {
-	guest, err := miniclient.Dial(ctx, t.url, nil)
+	guest, err := client.Dial(ctx, t.url, nil)
 	if err != nil {
 		return err
 	}
 	defer guest.Close()
-	ada, err := miniclient.Dial(ctx, t.url, http.Header{"Authorization": {"Bearer " + token}})
+	ada, err := client.Dial(ctx, t.url, &client.Options{Header: http.Header{"Authorization": {"Bearer " + token}}})
 	if err != nil {
 		return err
 	}
@@ -76,6 +78,7 @@ func call(ctx context.Context, t *tour) error {
 		{"An input that does not validate", func() error { return t.invalid(ctx, ada) }},
 		{"A mutation that asks who is calling", func() error { return t.mutation(ctx, guest, ada) }},
 		{"A subscription", func() error { return t.stream(ctx, guest) }},
+		{"An event that the server pushes", func() error { return t.event(ctx, guest) }},
 		{"A call that is cancelled", func() error { return t.cancelled(ctx, guest) }},
 	} {
 		t.say("%s", step.title)
@@ -137,6 +140,17 @@ func (t *tour) stream(ctx context.Context, c procedure.Handler) error {
 			t.say("  enough: leaving the loop unsubscribes")
 			break
 		}
+	}
+	return nil
+}
+
+func (t *tour) event(ctx context.Context, c procedure.Handler) error {
+	for notice, err := range roomapi.Alert.Listen(ctx, c) {
+		if err != nil {
+			return err
+		}
+		t.say("  %s", notice.Text)
+		break
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ func TestTranscript(t *testing.T) {
 		`without a token: UNAUTHORIZED: sign in first`,
 		`with a token: room "kitchen" of ada@example\.com`,
 		`tick 3`,
+		`closing at ten`,
 		`the caller: TIMEOUT: .*`,
 		`the server: the context of the call has ended`,
 	} {

@@ -20,21 +20,17 @@ import (
 // token is what a client has to show to be let in as somebody.
 const token = "open-sesame"
 
-// newServer returns an http.Handler that serves the rooms. Stopped is told
-// when the context of a Wait has ended.
-func newServer(stopped chan<- struct{}) http.Handler {
-	s := &service{
-		rooms:   []roomapi.Room{{Name: "go", Owner: "rob@example.com"}, {Name: "gophers", Owner: "renee@example.com"}, {Name: "lounge", Owner: "ada@example.com"}},
-		stopped: stopped,
-	}
+// newServer returns an http.Handler that serves the rooms.
+func newServer(s *service) http.Handler {
 	r := router.New(middleware.Recover(nil))
 	r.Handle(
 		roomapi.Find.Func(s.find),
 		roomapi.Ticks.Func(s.ticks),
 		roomapi.Wait.Func(s.wait),
+		roomapi.Alert.From(s.hub),
 	)
 	r.With(middleware.Require(signedIn)).Handle(roomapi.Create.Func(s.create))
-	return transport.NewServer(r, &transport.ServerOptions{Authenticate: authenticate})
+	return transport.NewServer(r, &transport.ServerOptions{Hub: s.hub, Authenticate: authenticate})
 }
 
 // authenticate finds out who connects. Nobody in particular may connect too.
@@ -55,9 +51,19 @@ func signedIn(_ context.Context, id procedure.Identity) error {
 
 // A service is what the procedures do.
 type service struct {
-	mu      sync.Mutex
-	rooms   []roomapi.Room
-	stopped chan<- struct{}
+	hub     *transport.Hub
+	stopped chan struct{} // told when the context of a Wait has ended
+
+	mu    sync.Mutex
+	rooms []roomapi.Room
+}
+
+func newService() *service {
+	return &service{
+		hub:     transport.NewHub(),
+		stopped: make(chan struct{}, 1),
+		rooms:   []roomapi.Room{{Name: "go", Owner: "rob@example.com"}, {Name: "gophers", Owner: "renee@example.com"}, {Name: "lounge", Owner: "ada@example.com"}},
+	}
 }
 
 func (s *service) find(_ context.Context, in roomapi.FindIn) ([]roomapi.Room, error) {
@@ -106,4 +112,20 @@ func (s *service) wait(ctx context.Context, _ struct{}) (struct{}, error) {
 	<-ctx.Done()
 	s.stopped <- struct{}{}
 	return struct{}{}, ctx.Err()
+}
+
+// announce pushes a notice every 50 ms to all who listen.
+func announce(ctx context.Context, hub *transport.Hub) error {
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		if _, err := roomapi.Alert.Push(ctx, hub, roomapi.Notice{Text: "closing at ten"}); err != nil {
+			return err
+		}
+	}
 }

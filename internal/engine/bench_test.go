@@ -18,8 +18,10 @@ var (
 type nowhere struct{}
 
 func (nowhere) AppendHeader(dst []byte, n int) []byte { return append(dst, 0x81, byte(n)) }
-func (nowhere) TryWrite(p []byte) (int, error)        { return len(p), nil }
-func (nowhere) Write(p []byte) (int, error)           { return len(p), nil }
+
+func (nowhere) Seal([]byte)                    {}
+func (nowhere) TryWrite(p []byte) (int, error) { return len(p), nil }
+func (nowhere) Write(p []byte) (int, error)    { return len(p), nil }
 
 func openQueue() *engine.Queue {
 	return engine.NewQueue(engine.QueueConfig{Sink: nowhere{}, Mark: 64 << 10, StreamItems: 256, StreamBytes: 1 << 20})

@@ -13,13 +13,14 @@ import (
 // Method is what a request asks for.
 type Method uint8
 
-// The methods. Cancel exists between two ends of ours only.
+// The methods. Cancel and Credit exist between two ends of ours only.
 const (
 	MethodQuery Method = iota + 1
 	MethodMutation
 	MethodSubscription
 	MethodStop
 	MethodCancel
+	MethodCredit
 )
 
 // A Request is one request of a message. Its slices point into the message.
@@ -28,15 +29,21 @@ type Request struct {
 	Method  Method
 	JSONRPC bool // "jsonrpc":"2.0" is to be echoed
 
-	// What follows is empty for MethodStop and MethodCancel.
+	// What follows is empty for MethodStop and MethodCancel, and all but
+	// Credit for MethodCredit.
 	Path        []byte
 	LastEventID string
 	Timeout     time.Duration     // zero: none
 	Meta        map[string]string // nil: none
 
+	// Credit is how many items a subscription may send before it is granted
+	// more, zero for no such limit; of a MethodCredit, how many more.
+	Credit int
+
 	input    []byte
 	hasInput bool
 	fault    fault
+	n        int // params.n
 }
 
 // Input returns the request's input: absent if there was none, and malformed
@@ -66,7 +73,7 @@ func faulty(rule, message string) procedure.Body {
 type Scanner struct {
 	MaxDepth int
 	MaxBatch int
-	Extended bool // the peer is one of ours: cancel, timeoutMs and meta count
+	Extended bool // the peer is one of ours: cancel, credit, timeoutMs and meta count
 }
 
 // ErrBatch is Scan's error for an array with more elements than MaxBatch, and
@@ -219,6 +226,10 @@ func (s *Scanner) scanRequest(dst []Request, b []byte, i int) (_ []Request, end 
 		err = params
 	case !strict(ignored):
 		err = malformed("params is ambiguous JSON")
+	case r.Method == MethodCredit && r.n == 0:
+		err = malformed("params.n must be an integer from 1 to %d", maxCredit)
+	case r.Method == MethodCredit:
+		r = Request{ID: r.ID, Method: r.Method, JSONRPC: r.JSONRPC, Credit: r.n}
 	default:
 		r = Request{ID: r.ID, Method: r.Method, JSONRPC: r.JSONRPC}
 	}
@@ -238,6 +249,10 @@ func (s *Scanner) method(name []byte) Method {
 	case "cancel":
 		if s.Extended {
 			return MethodCancel
+		}
+	case "subscription.credit":
+		if s.Extended {
+			return MethodCredit
 		}
 	}
 	return 0
@@ -271,6 +286,15 @@ func (s *Scanner) scanParams(r *Request, b []byte, i int) (end int, err error) {
 				r.Meta, end, err = s.scanMeta(b, start)
 				return end, err
 			}
+		case "credit":
+			if s.Extended {
+				if r.Credit, end = scanCount(b, start); end > 0 && r.Credit == 0 {
+					err = malformed("params.credit must be an integer from 1 to %d", maxCredit)
+				}
+				return end, err
+			}
+		case "n":
+			r.n, _ = scanCount(b, start)
 		}
 		return s.skipUnknown(b, start)
 	})
@@ -294,6 +318,22 @@ func scanMillis(b []byte, i int) (time.Duration, int, error) {
 		return 0, end, malformed("params.timeoutMs must be an integer from 1 to %d", maxMillis)
 	}
 	return time.Duration(ms) * time.Millisecond, end, nil
+}
+
+// maxCredit is how many items may be granted at a time.
+const maxCredit = 1<<31 - 1
+
+// scanCount reads a positive integer, 0 for anything else.
+func scanCount(b []byte, i int) (n, end int) {
+	end, _ = skipValue(b, i, 1)
+	if end < 0 {
+		return 0, end
+	}
+	count, err := strconv.ParseUint(string(b[i:end]), 10, 31)
+	if err != nil {
+		return 0, end
+	}
+	return int(count), end
 }
 
 // maxMeta is the size in bytes of params.meta as written.

@@ -53,7 +53,7 @@ func TestQueueAndStreamsKeepTheirPromises(t *testing.T) {
 			m.s.open()
 			m.q.Flush()
 			synctest.Wait()
-			require.Zero(rt, m.q.Depth())
+			require.Zero(rt, m.q.Stats().Waiting)
 			m.check(rt)
 		})
 	})

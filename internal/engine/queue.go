@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"net"
 	"runtime"
@@ -11,6 +12,9 @@ import (
 type Sink interface {
 	// AppendHeader appends what goes before a message of n bytes.
 	AppendHeader(dst []byte, n int) []byte
+
+	// Seal is called with each frame once it is whole, header included.
+	Seal(frame []byte)
 
 	// TryWrite writes what can be written without waiting and returns how
 	// much that was: 0 if it cannot tell.
@@ -40,14 +44,18 @@ type Queue struct {
 	onError func(error) // told of the first failure, by a goroutine of the queue's
 
 	mu      sync.Mutex
-	room    sync.Cond // below the mark again, or closed
-	waiting int       // how many wait for room
-	buf     []byte    // framed, in order
-	writing bool      // somebody owns the sink
-	ready   streamList
-	err     error  // nothing enters any more
-	flushed func() // called once when all is written after the last entry
-	sent    uint64 // bytes handed to the sink
+	room    sync.Cond  // below the mark again, or closed
+	waiting int        // how many wait for room
+	buf     []byte     // framed, in order
+	writing bool       // somebody owns the sink
+	ready   streamList // hold items that may go
+	starved streamList // hold items that their subscriber has not asked for
+	err     error      // nothing enters any more
+	flushed func()     // called once when all is written after the last entry
+	taken   int        // bytes being written
+	held    int        // bytes of the payloads in the rings
+	sent    uint64     // bytes handed to the sink
+	dropped uint64     // items that streams have dropped, or were told of
 }
 
 // A QueueConfig sets a Queue up.
@@ -79,10 +87,12 @@ func (q *Queue) frame(parts ...[]byte) {
 		n += len(p)
 	}
 	q.need()
+	start := len(q.buf)
 	q.buf = q.sink.AppendHeader(q.buf, n)
 	for _, p := range parts {
 		q.buf = append(q.buf, p...)
 	}
+	q.sink.Seal(q.buf[start:])
 }
 
 // need makes sure there is a buffer.
@@ -114,6 +124,19 @@ func (q *Queue) Direct(message []byte) error {
 	return nil
 }
 
+// Post is Direct for others than the reader: it has the message written.
+func (q *Queue) Post(message []byte) error {
+	if err := q.Direct(message); err != nil {
+		return err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.buf) > 0 {
+		q.scheduleLocked()
+	}
+	return nil
+}
+
 // Control is Direct for whole WebSocket frames, and has them written at once.
 // After the last one nothing enters any more.
 func (q *Queue) Control(frame []byte, last bool) error {
@@ -130,6 +153,19 @@ func (q *Queue) Control(frame []byte, last bool) error {
 	if last {
 		q.endLocked(net.ErrClosed)
 	}
+	q.scheduleLocked()
+	return nil
+}
+
+// PutFrame is Put for a whole WebSocket frame.
+func (q *Queue) PutFrame(frame []byte) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err != nil {
+		return q.err
+	}
+	q.need()
+	q.buf = append(q.buf, frame...)
 	q.scheduleLocked()
 	return nil
 }
@@ -153,6 +189,34 @@ func (q *Queue) Send(message []byte) error {
 	defer q.mu.Unlock()
 	if err := q.waitLocked(); err != nil {
 		return err
+	}
+	q.frame(message)
+	q.scheduleLocked()
+	return nil
+}
+
+// SendContext is Send that also gives up when ctx ends; then nothing has been
+// queued.
+func (q *Queue) SendContext(ctx context.Context, message []byte) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err == nil && !q.roomLocked() {
+		defer context.AfterFunc(ctx, func() {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			q.room.Broadcast()
+		})()
+		for q.err == nil && !q.roomLocked() && ctx.Err() == nil {
+			q.waiting++
+			q.room.Wait()
+			q.waiting--
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	if q.err != nil {
+		return q.err
 	}
 	q.frame(message)
 	q.scheduleLocked()
@@ -193,11 +257,18 @@ func (q *Queue) Depth() int {
 	return len(q.buf)
 }
 
-// Sent returns the number of bytes handed to the sink.
-func (q *Queue) Sent() uint64 {
+// QueueStats are a Queue's numbers at one moment.
+type QueueStats struct {
+	Waiting int    // bytes that the sink has not taken: queued, being written, or in rings
+	Sent    uint64 // bytes handed to the sink
+	Dropped uint64 // items the streams have dropped, and those that Send was told of
+}
+
+// Stats returns the queue's numbers.
+func (q *Queue) Stats() QueueStats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.sent
+	return QueueStats{Waiting: len(q.buf) + q.taken + q.held, Sent: q.sent, Dropped: q.dropped}
 }
 
 // Flush writes what the sink takes without waiting; a writer of its own takes
@@ -217,7 +288,7 @@ func (q *Queue) Flush() {
 	q.mu.Unlock()
 	n, err := q.sink.TryWrite(out)
 	q.mu.Lock()
-	q.sent += uint64(n)
+	q.wroteLocked(n, len(out)-n)
 	switch {
 	case err != nil:
 		q.failLocked(err)
@@ -241,11 +312,17 @@ func (q *Queue) Flush() {
 func (q *Queue) takeLocked() []byte {
 	q.writing = true
 	out := q.buf
-	q.buf = nil
+	q.buf, q.taken = nil, len(out)
 	if q.waiting > 0 {
 		q.room.Broadcast()
 	}
 	return out
+}
+
+// wroteLocked counts n bytes that the sink took, and those still to come.
+func (q *Queue) wroteLocked(n, left int) {
+	q.sent += uint64(n)
+	q.taken = left
 }
 
 // scheduleLocked has what is queued written soon.
@@ -265,7 +342,7 @@ func (q *Queue) write(out []byte, n int) {
 		if n < len(out) {
 			m, err := q.sink.Write(out[n:])
 			q.mu.Lock()
-			q.sent += uint64(m)
+			q.wroteLocked(m, 0)
 			if err != nil {
 				q.failLocked(err)
 			}
@@ -293,9 +370,7 @@ func (q *Queue) fillLocked() {
 			return
 		}
 		s.moveLocked()
-		if s.n > 0 {
-			q.ready.push(s)
-		}
+		s.offerLocked()
 	}
 }
 
@@ -304,7 +379,7 @@ func (q *Queue) failLocked(err error) {
 	first := q.err == nil
 	q.endLocked(err)
 	release(q.buf)
-	q.buf = nil
+	q.buf, q.taken = nil, 0
 	if first && q.onError != nil {
 		go q.onError(err) // ends with the connection it tears down
 	}
@@ -316,8 +391,10 @@ func (q *Queue) endLocked(err error) {
 		q.err = err
 	}
 	q.room.Broadcast()
-	for s := q.ready.pop(); s != nil; s = q.ready.pop() {
-		s.clearLocked()
+	for _, streams := range []*streamList{&q.ready, &q.starved} {
+		for s := streams.pop(); s != nil; s = streams.pop() {
+			s.clearLocked()
+		}
 	}
 }
 

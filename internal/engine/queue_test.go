@@ -22,15 +22,20 @@ func bubble(t *testing.T, story func(t *testing.T, s *sink)) {
 func TestQueueWritesInOrder(t *testing.T) {
 	bubble(t, func(t *testing.T, s *sink) {
 		q := newQueue(s)
+		s.close()
 		require.NoError(t, q.Send([]byte("a")))
 		require.NoError(t, q.Direct([]byte("b")))
 		require.NoError(t, q.Put([]byte("c")))
 		require.NoError(t, q.Control(control("d"), false))
+		require.NoError(t, q.PutFrame(control("e")))
 		require.NoError(t, q.Send(nil))
 		synctest.Wait()
-		require.Equal(t, []string{"a", "b", "c", "d", ""}, s.messages(t))
+		require.Equal(t, engine.QueueStats{Waiting: 6*2 + 5}, q.Stats(), "what is being written, too")
+		s.open()
+		synctest.Wait()
+		require.Equal(t, []string{"a", "b", "c", "d", "e", ""}, s.messages(t))
 		require.Zero(t, q.Depth())
-		require.EqualValues(t, len(s.taken), q.Sent())
+		require.Equal(t, engine.QueueStats{Sent: uint64(len(s.taken))}, q.Stats())
 	})
 }
 

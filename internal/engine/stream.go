@@ -29,8 +29,9 @@ type Stream struct {
 	head, n int
 	bytes   int    // of the payloads held
 	dropped uint64 // since the last item that was let in
+	credit  int64  // how many items may still go; negative for any number
 	stopped bool
-	queued  bool // in q.ready
+	queued  bool // in q.ready or q.starved
 	next    *Stream
 	space   *sync.Cond // made by the first who waits
 }
@@ -44,7 +45,38 @@ type item struct {
 
 // NewStream returns the stream that answers to id. It keeps id.
 func (q *Queue) NewStream(id ID, jsonrpc bool) *Stream {
-	return &Stream{q: q, id: id, jsonrpc: jsonrpc, policy: procedure.OverflowBlock, prefix: append(appendID(nil, id, jsonrpc), dataPart...)}
+	return &Stream{q: q, id: id, jsonrpc: jsonrpc, policy: procedure.OverflowBlock, credit: -1, prefix: append(appendID(nil, id, jsonrpc), dataPart...)}
+}
+
+// LimitTo lets n items go, and no more before Grant allows them. Call it
+// before anything else.
+func (s *Stream) LimitTo(n int) { s.credit = int64(n) }
+
+// Grant lets n more items go, with the next Flush. It does nothing for a stream
+// without a limit.
+func (s *Stream) Grant(n int) {
+	s.q.mu.Lock()
+	defer s.q.mu.Unlock()
+	if s.credit < 0 || s.errLocked() != nil {
+		return
+	}
+	if s.credit == 0 && s.queued {
+		s.q.starved.remove(s)
+	}
+	s.credit = min(s.credit+int64(n), maxCredit)
+	s.offerLocked()
+}
+
+// offerLocked puts a stream that holds items among those the queue takes items
+// from, or among those that have no credit.
+func (s *Stream) offerLocked() {
+	switch {
+	case s.n == 0 || s.queued:
+	case s.credit == 0:
+		s.q.starved.push(s)
+	default:
+		s.q.ready.push(s)
+	}
 }
 
 // Start queues the started frame once there is room, and sets the policy,
@@ -78,13 +110,15 @@ func (s *Stream) Send(id string, payload []byte, dropped uint64, owned bool) err
 	if err := s.admitLocked(len(payload)); err != nil {
 		if err == errDropped {
 			s.dropped += 1 + dropped
+			q.dropped += 1 + dropped
 			return nil
 		}
 		return err
 	}
 	it := item{id: id, payload: payload, dropped: dropped + s.dropped}
 	s.dropped = 0
-	if s.n == 0 && q.roomLocked() && q.ready.empty() {
+	q.dropped += dropped
+	if s.n == 0 && s.credit != 0 && q.roomLocked() && q.ready.empty() {
 		s.frameLocked(&it)
 		q.scheduleLocked()
 		return nil
@@ -93,9 +127,7 @@ func (s *Stream) Send(id string, payload []byte, dropped uint64, owned bool) err
 		it.payload = append([]byte(nil), payload...)
 	}
 	s.holdLocked(it)
-	if !s.queued {
-		q.ready.push(s)
-	}
+	s.offerLocked()
 	q.scheduleLocked()
 	return nil
 }
@@ -125,6 +157,7 @@ func (s *Stream) admitLocked(size int) error {
 		switch s.policy {
 		case procedure.OverflowDropOldest, procedure.OverflowLatest:
 			s.missLocked(1 + s.dropLocked().dropped)
+			s.q.dropped++
 		case procedure.OverflowDropNewest:
 			return errDropped
 		case procedure.OverflowDisconnect:
@@ -157,6 +190,7 @@ func (s *Stream) holdLocked(it item) {
 	s.ring[(s.head+s.n)%len(s.ring)] = it
 	s.n++
 	s.bytes += len(it.payload)
+	s.q.held += len(it.payload)
 }
 
 // dropLocked takes the oldest item off the ring.
@@ -166,6 +200,7 @@ func (s *Stream) dropLocked() item {
 	s.head = (s.head + 1) % len(s.ring)
 	s.n--
 	s.bytes -= len(it.payload)
+	s.q.held -= len(it.payload)
 	if s.n == 0 {
 		s.ring, s.head = nil, 0 // an idle stream costs nothing
 	}
@@ -183,6 +218,9 @@ func (s *Stream) moveLocked() {
 
 // frameLocked writes an item into the queue.
 func (s *Stream) frameLocked(it *item) {
+	if s.credit > 0 {
+		s.credit--
+	}
 	var scratch [128]byte
 	s.q.frame(appendItemHead(scratch[:0], s.prefix, it), it.payload, []byte(itemTail(it)))
 }
@@ -197,9 +235,11 @@ func (s *Stream) Stop() {
 }
 
 func (s *Stream) clearLocked() {
+	s.q.held -= s.bytes
 	s.ring, s.head, s.n, s.bytes = nil, 0, 0, 0
 	if s.queued {
 		s.q.ready.remove(s)
+		s.q.starved.remove(s)
 	}
 	if s.space != nil {
 		s.space.Broadcast()

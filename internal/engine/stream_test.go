@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"testing"
@@ -87,9 +88,14 @@ func TestOverflowPolicies(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(tt.policy), func(t *testing.T) {
 			bubble(t, func(t *testing.T, s *sink) {
-				_, st := backlog(t, s, tt.policy)
+				q, st := backlog(t, s, tt.policy)
+				before := q.Stats()
 				send(t, st, 1, 10)
+				stats := q.Stats()
+				require.EqualValues(t, 10-len(tt.want), stats.Dropped)
+				require.GreaterOrEqual(t, stats.Waiting, before.Waiting+len(tt.want), "what the ring holds waits, too")
 				require.Equal(t, tt.want, items(t, s))
+				require.Zero(t, q.Stats().Waiting)
 			})
 		})
 	}
@@ -110,9 +116,10 @@ func TestDropsOfTheNewestAreTold(t *testing.T) {
 // Drops that happened before the stream, in a hub's backlog, add up.
 func TestDropsAddUp(t *testing.T) {
 	bubble(t, func(t *testing.T, s *sink) {
-		_, st := backlog(t, s, procedure.OverflowDropOldest)
+		q, st := backlog(t, s, procedure.OverflowDropOldest)
 		require.NoError(t, st.Send("", []byte("1"), 5, false))
 		send(t, st, 2, 5)
+		require.EqualValues(t, 6, q.Stats().Dropped)
 		require.Equal(t, dropped(6, "2"), items(t, s)[0])
 	})
 }
@@ -289,6 +296,65 @@ func TestStopInTheMiddle(t *testing.T) {
 			late := q.NewStream(engine.ID(`20`), false)
 			send(t, late, 9, 9)
 			require.Equal(t, append(want, item("20", "9")), items(t, s))
+		})
+	}
+}
+
+// A stream whose subscriber has asked for no more holds its items back, and
+// goes on with what it is granted.
+func TestCredit(t *testing.T) {
+	bubble(t, func(t *testing.T, s *sink) {
+		q := newQueue(s)
+		st := q.NewStream(engine.ID(`7`), false)
+		st.LimitTo(2)
+		require.NoError(t, st.Start(0))
+		send(t, st, 1, 4)
+		synctest.Wait()
+		require.Equal(t, []string{started(`7`), item(`7`, `1`), item(`7`, `2`)}, s.messages(t))
+		st.Grant(1)
+		q.Flush()
+		synctest.Wait()
+		require.Equal(t, []string{item(`7`, `3`)}, s.messages(t)[3:])
+		st.Grant(5)
+		q.Flush()
+		send(t, st, 5, 5)
+		synctest.Wait()
+		require.Equal(t, []string{item(`7`, `4`), item(`7`, `5`)}, s.messages(t)[4:])
+	})
+}
+
+// Who waits for credit is woken when there is nobody left to grant any.
+func TestTheEndWakesWhoWaitsForCredit(t *testing.T) {
+	for name, end := range map[string]func(q *engine.Queue, st *engine.Stream){
+		"close":  func(q *engine.Queue, _ *engine.Stream) { q.Close(net.ErrClosed) },
+		"finish": func(q *engine.Queue, _ *engine.Stream) { q.Finish(func() {}) },
+		"stop":   func(_ *engine.Queue, st *engine.Stream) { st.Stop() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, s *sink) {
+				q := newQueue(s)
+				st := q.NewStream(engine.ID(`7`), false)
+				st.LimitTo(1)
+				require.NoError(t, st.Start(0))
+				done := make(chan error, 2)
+				go func() { // ends with the stream
+					var err error
+					for err == nil {
+						err = st.Send("", []byte("1"), 0, false)
+					}
+					done <- err
+				}()
+				synctest.Wait()
+				go func() { // ends with the stream
+					st.Drain()
+					done <- nil
+				}()
+				synctest.Wait()
+				require.Empty(t, done, "both wait")
+				end(q, st)
+				synctest.Wait()
+				require.Len(t, done, 2)
+			})
 		})
 	}
 }

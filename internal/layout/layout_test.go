@@ -33,8 +33,9 @@ var ours = map[string][]string{
 	"middleware":      {"procedure"},
 	"pubsub":          {"procedure"},
 	"internal/engine": {"procedure", "wire"},
-	"transport":       {"procedure", "wire", "internal/engine"},
-	"client":          {"procedure", "wire", "internal/engine"},
+	"internal/link":   {"wire", "internal/engine"},
+	"transport":       {"procedure", "wire", "internal/engine", "internal/link"},
+	"client":          {"procedure", "wire", "internal/engine", "internal/link"},
 	"rpctest":         {"procedure", "wire", "transport", "client"},
 }
 
@@ -51,7 +52,7 @@ var theirs = []string{
 }
 
 // portable are the packages that a program for the browser is made of.
-var portable = []string{"wire", "procedure", "internal/engine", "client"}
+var portable = []string{"wire", "procedure", "internal/engine", "internal/link", "client"}
 
 func TestImports(t *testing.T) {
 	for dir, imports := range importsByDir(t) {

@@ -1,6 +1,5 @@
-// Command mutants shows that the tests of engine and transport can fail. It
-// breaks the code in the ways listed in list.go, one at a time, and runs the
-// test that has to notice:
+// Command mutants shows that the tests can fail. It breaks the code in the ways
+// listed in this folder, one at a time, and runs the test that has to notice:
 //
 //	go run ./internal/mutants
 //	go run ./internal/mutants -run stop

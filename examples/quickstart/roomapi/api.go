@@ -10,6 +10,7 @@ const (
 	Create procedure.Mutation[CreateIn, Room]    = "room.create"
 	Ticks  procedure.Subscription[TicksIn, Tick] = "room.ticks"
 	Wait   procedure.Query[struct{}, struct{}]   = "room.wait"
+	Alert  procedure.Event[Notice]               = "alert" // pushed by the server
 )
 
 // FindIn says which rooms to find: those whose names hold Text.
@@ -38,4 +39,9 @@ type TicksIn struct {
 // Tick is one item of Ticks.
 type Tick struct {
 	N int `json:"n"`
+}
+
+// Notice is what an Alert says.
+type Notice struct {
+	Text string `json:"text"`
 }

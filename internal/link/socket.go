@@ -1,10 +1,13 @@
-package transport
+//go:build !js
+
+package link
 
 import (
 	"context"
 	"encoding/binary"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"sync"
@@ -19,25 +22,30 @@ import (
 	"github.com/zapsocket/zapsocket/wire"
 )
 
-// A socket is a link over a WebSocket. It wraps the hijacked net.Conn, and is
-// what the WebSocket library takes for the connection: the library does the
-// handshake, reads, and answers ping and close. Data frames are not written
-// through the library but by the queue, as many as are ready in one system
-// call; the library's control frames enter the same queue whole.
+// A Socket is a [Link] over a WebSocket. It stands between the WebSocket
+// library and the connection below: the library does the handshake, reads, and
+// answers ping and close. Data frames are not written through the library but
+// by the queue, as many as are ready in one system call; the library's control
+// frames enter the same queue whole.
 //
 // No context ever reaches the library: one that ends inside of it would close
 // the connection.
-type socket struct {
-	net.Conn
-	raw    syscall.RawConn // nil where writing without waiting is not to be had
+type Socket struct {
+	rw     io.ReadWriteCloser // the bytes of the connection
+	conn   net.Conn           // the same, for its deadlines; nil where a client's transport hides it
+	raw    syscall.RawConn    // nil where writing without waiting is not to be had
 	ws     *websocket.Conn
 	queue  *engine.Queue
 	limits *wire.Limits
 	epoch  time.Time
+	masks  *rand.ChaCha8 // of a client's frames, guarded by the queue; nil on a server
 
 	early []byte       // what came with the upgrade request
 	last  atomic.Int64 // when something last arrived, since epoch
 	pings *rate.Limiter
+	own   ownPings
+
+	received atomic.Uint64 // in bytes
 
 	// Of the message being read; only the reader uses them.
 	reading  bool
@@ -47,35 +55,46 @@ type socket struct {
 
 	mu     sync.Mutex
 	broken error       // why no more is read: set once
+	lost   error       // why no more is written
 	killer *time.Timer // cuts a peer that does not answer a close
 
-	probed     atomic.Bool // a pong is expected
-	finishOnce sync.Once
-	cutOnce    sync.Once
-	done       chan struct{}
+	probed  atomic.Bool // the heartbeat expects a pong
+	cutOnce sync.Once
+	done    chan struct{}
 }
 
-func newSocket(limits *wire.Limits) *socket {
-	s := &socket{limits: limits, epoch: time.Now(), done: make(chan struct{})}
+func newSocket(limits *wire.Limits) *Socket {
+	s := &Socket{limits: limits, epoch: time.Now(), done: make(chan struct{})}
 	s.budget = limits.MessageBytes
 	s.pings = rate.NewLimiter(rate.Limit(limits.ControlPingRate), limits.ControlPingBurst)
+	s.queue = newQueue(s, sink{s}, limits, s.fail)
 	return s
 }
 
-// hijacked sets the connection, once net/http has let go of it.
-func (s *socket) hijacked(conn net.Conn, early []byte) {
-	s.Conn = conn
-	s.early = early
+// Queue is the way out.
+func (s *Socket) Queue() *engine.Queue { return s.queue }
+
+// over sets the connection. Conn may be nil.
+func (s *Socket) over(rw io.ReadWriteCloser, conn net.Conn, early []byte) {
+	s.rw, s.conn, s.early = rw, conn, early
 	if sc, ok := conn.(syscall.Conn); ok {
 		s.raw, _ = sc.SyscallConn() // without it the writer goroutine does all
 	}
 }
 
+// A stream is the side of a Socket that the library takes for the connection.
+type stream struct {
+	net.Conn // for a server's deadlines
+	s        *Socket
+}
+
 // Read is called by the library when it has no complete frame left, so what
 // the frames before have caused is written first, in one go.
-func (s *socket) Read(p []byte) (int, error) {
+func (st *stream) Read(p []byte) (int, error) {
+	s := st.s
 	if len(s.early) > 0 {
 		n := copy(p, s.early)
+		s.received.Add(uint64(n))
 		s.early = s.early[n:]
 		return n, nil
 	}
@@ -87,9 +106,10 @@ func (s *socket) Read(p []byte) (int, error) {
 		s.deadline = true
 		s.readUntil(time.Now().Add(s.limits.Stall))
 	}
-	n, err := s.Conn.Read(p)
+	n, err := s.rw.Read(p)
 	if n > 0 {
 		s.last.Store(int64(time.Since(s.epoch)))
+		s.received.Add(uint64(n))
 		if s.budget -= int64(n); s.budget < 0 {
 			return n, s.breakOff(wire.ClosePolicy, "message takes too many bytes")
 		}
@@ -109,39 +129,39 @@ func (s *socket) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (s *socket) tooSlow() bool {
+func (s *Socket) tooSlow() bool {
 	took := time.Since(s.begun)
 	read := s.limits.MessageBytes - s.budget
 	return took > s.limits.Stall && float64(read) < took.Seconds()*float64(s.limits.MinRate)
 }
 
 // breakOff records why nothing more is to be read.
-func (s *socket) breakOff(code int, reason string) error {
+func (s *Socket) breakOff(code int, reason string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.broken == nil {
-		s.broken = &violation{code, reason}
+		s.broken = &Violation{code, reason}
 	}
 	return s.broken
 }
 
-func (s *socket) brokenBy() error {
+func (s *Socket) brokenBy() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.broken
 }
 
 // readUntil sets the read deadline, unless the reader has been woken for good.
-func (s *socket) readUntil(t time.Time) {
+func (s *Socket) readUntil(t time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.broken == nil {
-		s.SetReadDeadline(t)
+	if s.broken == nil && s.conn != nil {
+		s.conn.SetReadDeadline(t)
 	}
 }
 
-// next reads one message.
-func (s *socket) next() ([]byte, bool, error) {
+// Next reads one message.
+func (s *Socket) Next() ([]byte, bool, error) {
 	kind, r, err := s.ws.Reader(context.Background())
 	if err != nil {
 		return nil, false, s.cause(err)
@@ -160,7 +180,7 @@ func (s *socket) next() ([]byte, bool, error) {
 }
 
 // cause returns what an error of the library comes from.
-func (s *socket) cause(err error) error {
+func (s *Socket) cause(err error) error {
 	if b := s.brokenBy(); b != nil {
 		return b
 	}
@@ -171,6 +191,11 @@ func (s *socket) cause(err error) error {
 	case errors.Is(err, websocket.ErrMessageTooBig):
 		return s.breakOff(wire.CloseTooBig, "message is too large")
 	case lost(err):
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.lost != nil {
+			return s.lost // the reader has only seen the consequence
+		}
 		return err
 	}
 	return s.breakOff(wire.CloseProtocolError, "frame breaks the WebSocket protocol")
@@ -202,7 +227,7 @@ func readAll(r io.Reader) ([]byte, error) {
 
 // onPing counts a WebSocket ping. The library must not be closed from here:
 // it would wait for itself for ever.
-func (s *socket) onPing(context.Context, []byte) bool {
+func (s *Socket) onPing(context.Context, []byte) bool {
 	if !s.pings.Allow() {
 		s.breakOff(wire.ClosePolicy, "too many pings")
 		return false
@@ -213,14 +238,14 @@ func (s *socket) onPing(context.Context, []byte) bool {
 
 // onPong lets a pong that was asked for cost nothing. Others count as bytes of
 // the next message, so that a flood of them ends.
-func (s *socket) onPong(context.Context, []byte) {
-	if s.probed.CompareAndSwap(true, false) {
+func (s *Socket) onPong(_ context.Context, payload []byte) {
+	if s.wasAsked(payload) {
 		s.quiet()
 	}
 }
 
 // quiet gives the next message its whole budget again.
-func (s *socket) quiet() {
+func (s *Socket) quiet() {
 	if !s.reading {
 		s.budget = s.limits.MessageBytes
 	}
@@ -228,8 +253,8 @@ func (s *socket) quiet() {
 
 // Write takes the control frames of the library, whole: its buffer holds the
 // largest. It never waits, so neither does the reader.
-func (s *socket) Write(frame []byte) (int, error) {
-	const opClose = 0x8
+func (st *stream) Write(frame []byte) (int, error) {
+	s := st.s
 	err := s.queue.Control(frame, frame[0]&0x0f == opClose)
 	if errors.Is(err, engine.ErrOverflow) {
 		s.breakOff(wire.ClosePolicy, err.Error())
@@ -240,40 +265,25 @@ func (s *socket) Write(frame []byte) (int, error) {
 	return len(frame), nil
 }
 
-// Close is called by the library when it is through with the connection. What
-// is queued is still written.
-func (s *socket) Close() error {
-	s.finish()
-	return nil
-}
+// Close is called by the library when it is through with the connection, which
+// it then tells the reader. It is the reader who ends the link: when the peer
+// sees the end, the connection counts no more, and it may come back at once.
+func (st *stream) Close() error { return nil }
 
-// sink is the side of a socket that its queue sees.
-type sink struct{ *socket }
-
-// AppendHeader appends the header of an unmasked text frame (RFC 6455,
-// section 5.2).
-func (s sink) AppendHeader(dst []byte, n int) []byte {
-	const finText = 0x81
-	switch {
-	case n < 126:
-		return append(dst, finText, byte(n))
-	case n < 1<<16:
-		return binary.BigEndian.AppendUint16(append(dst, finText, 126), uint16(n))
-	}
-	return binary.BigEndian.AppendUint64(append(dst, finText, 127), uint64(n))
-}
+// sink is the side of a Socket that its queue sees.
+type sink struct{ *Socket }
 
 // Write writes all of p as long as the peer takes some of it in time.
 func (s sink) Write(p []byte) (int, error) {
 	begun, written := time.Now(), 0
-	defer s.SetWriteDeadline(time.Time{}) // or the next TryWrite would fail
+	defer s.writeUntil(0) // or the next TryWrite would fail
 	for written < len(p) {
 		chunk := p[written:]
 		if s.raw == nil {
 			chunk = chunk[:min(len(chunk), 16<<10)] // a TLS connection does not survive a write cut short
 		}
-		s.SetWriteDeadline(time.Now().Add(s.limits.Stall))
-		n, err := s.Conn.Write(chunk)
+		s.writeUntil(s.limits.Stall)
+		n, err := s.rw.Write(chunk)
 		written += n
 		if err == nil {
 			continue
@@ -283,48 +293,59 @@ func (s sink) Write(p []byte) (int, error) {
 		}
 		took := time.Since(begun)
 		if n == 0 || took > 2*s.limits.Stall && float64(written) < took.Seconds()*float64(s.limits.MinRate) {
-			return written, errStalled
+			return written, ErrStalled
 		}
 	}
 	return written, nil
 }
 
-func (s *socket) idle() time.Duration { return time.Since(s.epoch) - time.Duration(s.last.Load()) }
+func (s *Socket) Idle() time.Duration { return time.Since(s.epoch) - time.Duration(s.last.Load()) }
 
-// probe queues a WebSocket ping. Any byte that arrives is a sign of life, so
+// writeUntil bounds the next writes, zero for no longer.
+func (s sink) writeUntil(timeout time.Duration) {
+	var deadline time.Time
+	if timeout > 0 {
+		deadline = time.Now().Add(timeout)
+	}
+	if s.conn != nil {
+		s.conn.SetWriteDeadline(deadline)
+	}
+}
+
+// Probe queues a WebSocket ping. Any byte that arrives is a sign of life, so
 // nobody waits for its pong.
-func (s *socket) probe() error {
+func (s *Socket) Probe() error {
 	s.probed.Store(true)
-	return s.queue.Control([]byte{0x89, 0}, false)
+	return s.queue.Control(s.controlFrame(opPing, nil), false)
 }
 
-// closeFrame returns an unmasked close frame (RFC 6455, section 5.5.1).
-func closeFrame(code int, reason string) []byte {
-	frame := []byte{0x88, byte(2 + len(reason))}
-	return append(binary.BigEndian.AppendUint16(frame, uint16(code)), reason...)
-}
-
-func (s *socket) close(code int, reason string, hard bool) {
-	s.queue.Control(closeFrame(code, reason), true)
+// Close queues a close frame (RFC 6455, section 5.5.1).
+func (s *Socket) Close(code int, reason string, hard bool) {
+	payload := append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...)
+	s.queue.Control(s.controlFrame(opClose, payload), true)
 	if hard {
 		s.breakOff(code, reason)
-		s.SetReadDeadline(time.Unix(1, 0)) // wakes the reader
+		if s.conn != nil {
+			s.conn.SetReadDeadline(time.Unix(1, 0)) // wakes the reader
+		}
 	}
 	s.cutLater()
 }
 
+func (s *Socket) fail(err error) {
+	s.mu.Lock()
+	s.lost = err
+	s.mu.Unlock()
+	s.Cut()
+}
+
 // cutLater cuts the connection if the peer does not let go of it.
-func (s *socket) cutLater() {
+func (s *Socket) cutLater() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.killer == nil {
-		s.killer = time.AfterFunc(closeWait, s.cut)
+		s.killer = time.AfterFunc(CloseWait, s.Cut)
 	}
-}
-
-func (s *socket) end() {
-	s.ws.CloseNow() // calls Close
-	s.finish()
 }
 
 // linger is how long a connection is read on behind a close, so that the peer
@@ -332,30 +353,63 @@ func (s *socket) end() {
 // connection, and take the frame along.
 const linger = 500 * time.Millisecond
 
-func (s *socket) finish() {
-	s.finishOnce.Do(func() {
-		s.cutLater()
-		s.queue.Finish(func() {
-			if half, ok := s.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-				s.SetReadDeadline(time.Now().Add(linger))
-				io.CopyN(io.Discard, s.Conn, 1<<20)
-			}
-			s.cut()
-		})
+func (s *Socket) End() {
+	s.ws.CloseNow()
+	s.cutLater()
+	s.queue.Finish(func() {
+		if half, ok := s.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+			s.conn.SetReadDeadline(time.Now().Add(linger))
+			io.CopyN(io.Discard, s.rw, 1<<20)
+		}
+		s.Cut()
 	})
 }
 
-func (s *socket) cut() {
+func (s *Socket) Cut() {
 	s.cutOnce.Do(func() {
 		s.mu.Lock()
 		if s.killer != nil {
 			s.killer.Stop()
 		}
 		s.mu.Unlock()
-		s.Conn.Close()
-		s.queue.Close(errGone)
+		if tls, ok := s.conn.(interface{ NetConn() net.Conn }); ok {
+			tls.NetConn().Close() // or its Close might wait to say goodbye
+		}
+		s.rw.Close()
+		s.queue.Close(ErrGone)
 		close(s.done)
 	})
 }
 
-func (s *socket) gone() <-chan struct{} { return s.done }
+func (s *Socket) Gone() <-chan struct{} { return s.done }
+
+// pingPayload is how many bytes of a ping hold its number.
+const pingPayload = 8
+
+// Ping sends a WebSocket ping.
+func (s *Socket) Ping() (<-chan time.Time, func(), error) {
+	return s.own.await(func(n uint64) error {
+		return s.queue.PutFrame(s.controlFrame(opPing, binary.BigEndian.AppendUint64(nil, n)))
+	})
+}
+
+// Pong does nothing: a text PONG is nobody's answer.
+func (s *Socket) Pong() {}
+
+// wasAsked takes a pong, and reports whether it answers a ping. Any will do
+// for the heartbeat's.
+func (s *Socket) wasAsked(payload []byte) bool {
+	if len(payload) == pingPayload && s.own.answer(binary.BigEndian.Uint64(payload)) {
+		return true
+	}
+	return s.probed.CompareAndSwap(true, false)
+}
+
+// Traffic counts what goes over the network, frames included.
+func (s *Socket) Traffic() Traffic {
+	return Traffic{
+		In:   s.received.Load(),
+		Out:  s.queue.Stats().Sent,
+		Last: s.epoch.Add(time.Duration(s.last.Load())),
+	}
+}

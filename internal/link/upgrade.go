@@ -1,4 +1,6 @@
-package transport
+//go:build !js
+
+package link
 
 import (
 	"bufio"
@@ -7,6 +9,8 @@ import (
 	"slices"
 
 	"github.com/coder/websocket"
+
+	"github.com/zapsocket/zapsocket/wire"
 )
 
 // The library's buffers. It reads bursts of small frames through the first; the
@@ -17,23 +21,23 @@ const (
 	controlBuffer = 140
 )
 
-// subprotocol switches on what two ends of ours say beyond tRPC.
-const subprotocol = "zapsocket.v1"
-
-// upgrade makes a WebSocket of r. It has answered w if it fails.
-func (s *socket) upgrade(w http.ResponseWriter, r *http.Request) (extended bool, err error) {
+// Upgrade makes a WebSocket of r. The caller has checked the origin. It has
+// answered w if it fails. Extended reports whether the other end is one of
+// ours.
+func Upgrade(w http.ResponseWriter, r *http.Request, limits *wire.Limits) (s *Socket, extended bool, err error) {
+	s = newSocket(limits)
 	s.ws, err = websocket.Accept(&hijacker{w, s}, r, &websocket.AcceptOptions{
-		Subprotocols:       []string{subprotocol},
-		InsecureSkipVerify: true, // checkOrigin has been asked
+		Subprotocols:       []string{Subprotocol},
+		InsecureSkipVerify: true,
 		CompressionMode:    websocket.CompressionDisabled,
 		OnPingReceived:     s.onPing,
 		OnPongReceived:     s.onPong,
 	})
 	if err != nil {
-		return false, err
+		return nil, false, err
 	}
-	s.ws.SetReadLimit(s.limits.Message)
-	return s.ws.Subprotocol() != "", nil
+	s.ws.SetReadLimit(limits.Message)
+	return s, s.ws.Subprotocol() == Subprotocol, nil
 }
 
 // A hijacker gives the library the socket, and small buffers, in place of what
@@ -43,7 +47,7 @@ func (s *socket) upgrade(w http.ResponseWriter, r *http.Request) (extended bool,
 // answered with an error.
 type hijacker struct {
 	http.ResponseWriter
-	socket *socket
+	socket *Socket
 }
 
 // WriteHeader leaves the upgrade to Hijack, which comes next.
@@ -66,8 +70,9 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	early, _ := brw.Reader.Peek(brw.Reader.Buffered())
-	h.socket.hijacked(conn, slices.Clone(early))
-	return h.socket, bufio.NewReadWriter(bufio.NewReaderSize(h.socket, readBuffer), bufio.NewWriterSize(h.socket, controlBuffer)), nil
+	h.socket.over(conn, conn, slices.Clone(early))
+	st := &stream{conn, h.socket}
+	return st, bufio.NewReadWriter(bufio.NewReaderSize(st, readBuffer), bufio.NewWriterSize(st, controlBuffer)), nil
 }
 
 // upgradeHeader are the fields that belong to an upgrade, bodyHeader those that

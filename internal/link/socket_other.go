@@ -1,6 +1,6 @@
-//go:build !unix
+//go:build !unix && !js
 
-package transport
+package link
 
 // TryWrite leaves all to Write.
 func (s sink) TryWrite([]byte) (int, error) { return 0, nil }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package transport
+package link
 
 import (
 	"errors"

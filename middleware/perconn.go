@@ -1,0 +1,28 @@
+package middleware
+
+import (
+	"sync"
+
+	"github.com/zapsocket/zapsocket/procedure"
+)
+
+// A perConn keeps one T on each connection, for as long as that lives. The key
+// is its own address, so that two of them do not mix.
+type perConn[T any] struct {
+	mu sync.Mutex // two first calls must not each make one
+}
+
+// of returns what is kept on p, which is what first makes the first time.
+func (k *perConn[T]) of(p procedure.Peer, first func() *T) *T {
+	if v, ok := p.Value(k).(*T); ok {
+		return v
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	v, ok := p.Value(k).(*T)
+	if !ok {
+		v = first()
+		p.SetValue(k, v)
+	}
+	return v
+}
