@@ -290,6 +290,13 @@ var mutants = []mutant{
 		test: "TestLimitsSwitchedOff",
 	},
 	{
+		name: "a nil pointer in an error ends the process",
+		file: "transport/call.go",
+		old:  `slog.String("error", fmt.Sprint(err))`,
+		new:  `slog.String("error", err.Error())`,
+		test: "TestNilPointersInErrorsEndNoProcess",
+	},
+	{
 		name: "contexts outlive the connection",
 		file: "transport/conn.go",
 		old:  "\tc.cancel()\n\tc.server.leave(c)",
