@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 
-	"github.com/zapsocket/zapsocket/internal/miniclient"
+	"github.com/zapsocket/zapsocket/client"
 	"github.com/zapsocket/zapsocket/middleware"
 	"github.com/zapsocket/zapsocket/procedure"
 	"github.com/zapsocket/zapsocket/router"
@@ -62,14 +62,14 @@ func ExampleAuth() {
 		{"Authorization": {"Bearer sesame"}},
 		{"Authorization": {"Bearer barley"}},
 	} {
-		client, err := miniclient.Dial(ctx, web.URL, header)
+		c, err := client.Dial(ctx, web.URL, &client.Options{Header: header})
 		if err != nil {
 			fmt.Println(err)
 			return
 		}
-		fmt.Println(Greet.Call(ctx, client, struct{}{}))
-		fmt.Println(Plan.Call(ctx, client, struct{}{}))
-		client.Close()
+		fmt.Println(Greet.Call(ctx, c, struct{}{}))
+		fmt.Println(Plan.Call(ctx, c, struct{}{}))
+		c.Close()
 	}
 	// Output:
 	// hello stranger <nil>

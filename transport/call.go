@@ -237,6 +237,9 @@ func (k *call) fail(err error) {
 		k.c.logLate(k.req.Name, err)
 		return
 	}
+	if errors.Is(err, engine.ErrEnded) { // only the answer that could not be sent
+		return
+	}
 	frame, _ := k.c.errorFrame(k.id, k.jsonrpc, []byte(k.req.Name), told(k.ctx, err, k.cancelled.Load()))
 	k.c.queue.Send(frame) // fails if the connection has ended, and then nobody waits for it
 }

@@ -385,6 +385,23 @@ func TestConnectionThatEndsDuringOnConnect(t *testing.T) {
 	})
 }
 
+// A server that shuts down does not wait for who is still being authenticated,
+// and does not let them in.
+func TestShutdownDuringAuthentication(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := transport.NewHub()
+		book, o := hooked(transport.ServerOptions{Hub: hub, Authenticate: authenticate})
+		server := transport.NewServer(testRouter(hub), o)
+		p := attend(t, server, upgradeRequest("GET /?connectionParams=1")).read()
+		p.send(`{"method":"connectionParams","data":{"token":"slow"}}`, query(1, "health", "null"))
+		require.NoError(t, server.Shutdown(t.Context()))
+		require.Equal(t, []string{`{"id":null,"method":"reconnect"}`}, p.send())
+		require.Equal(t, &wire.CloseError{Code: wire.CloseGoingAway, Reason: "server is shutting down"}, p.closed)
+		book.check(t, 0, nil, 0)
+		require.Zero(t, hub.Len())
+	})
+}
+
 // OnConnect may turn a client away: of what it sends, nothing runs.
 func TestOnConnectThatCloses(t *testing.T) {
 	const touch procedure.Mutation[struct{}, struct{}] = "touch"

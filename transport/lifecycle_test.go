@@ -311,3 +311,35 @@ func TestServeConnEndsWithItsContext(t *testing.T) {
 		require.ErrorAs(t, err, &closed)
 	})
 }
+
+// Calls and streams that were in flight when their connection ended have not
+// failed: nothing is logged.
+func TestEndOfAConnectionIsNotAnErrorOfItsCalls(t *testing.T) {
+	for name, end := range map[string]func(p *peer, c *transport.Conn){
+		"closed":                  func(_ *peer, c *transport.Conn) { c.Close(4000, "") },
+		"closed by the client":    func(p *peer, _ *transport.Conn) { p.conn.Close(wire.CloseNormal, "") },
+		"terminated":              func(_ *peer, c *transport.Conn) { c.Terminate() },
+		"broken off":              func(p *peer, _ *transport.Conn) { p.send("\xff") },
+		"of a client that stalls": func(*peer, *transport.Conn) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var log logBuffer
+				conns := make(chan *transport.Conn, 1)
+				p := connect(t, testRouter(nil), &transport.ServerOptions{
+					Logger:    slog.New(slog.NewTextHandler(&log, nil)),
+					OnConnect: func(c *transport.Conn) { conns <- c },
+				}, stockClient())
+				if !strings.Contains(name, "stalls") {
+					p.read()
+				}
+				p.send(subscribe(1, "ticks", `{"every":10}`), query(2, "slow", "2000"), query(3, "deaf", "2000"), subscribe(4, "count", `{"n":1000000,"every":1}`))
+				time.Sleep(time.Second)
+				end(p, <-conns)
+				time.Sleep(time.Minute)
+				require.Empty(t, log.String())
+				p.conn.Close(wire.CloseNormal, "")
+			})
+		})
+	}
+}

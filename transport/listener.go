@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"github.com/zapsocket/zapsocket/internal/link"
+	"github.com/zapsocket/zapsocket/internal/engine"
 	"github.com/zapsocket/zapsocket/procedure"
 )
 
@@ -37,7 +37,7 @@ func (l *listener) push(m procedure.Message) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return link.ErrGone
+		return engine.ErrEnded
 	}
 	if l.connected {
 		err := l.reply(m)

@@ -302,7 +302,7 @@ func TestGroupsAreWhatAModelSays(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLobby(t)
 			var members []*member
-			any := func(rt *rapid.T) *member {
+			some := func(rt *rapid.T) *member {
 				if len(members) == 0 {
 					return nil
 				}
@@ -335,7 +335,7 @@ func TestGroupsAreWhatAModelSays(t *testing.T) {
 					}
 				},
 				"go": func(rt *rapid.T) {
-					if m := any(rt); m != nil {
+					if m := some(rt); m != nil {
 						if rapid.Bool().Draw(rt, "by itself") {
 							m.peer.conn.Close(wire.CloseNormal, "")
 						} else {
@@ -348,14 +348,14 @@ func TestGroupsAreWhatAModelSays(t *testing.T) {
 					}
 				},
 				"join": func(rt *rapid.T) {
-					if m := any(rt); m != nil {
+					if m := some(rt); m != nil {
 						room := name.Draw(rt, "room")
 						m.rooms[room] = true
 						require.True(rt, l.hub.Room(room).Join(m.conn))
 					}
 				},
 				"leave": func(rt *rapid.T) {
-					if m := any(rt); m != nil {
+					if m := some(rt); m != nil {
 						room := name.Draw(rt, "room")
 						delete(m.rooms, room)
 						l.hub.Room(room).Leave(m.conn)

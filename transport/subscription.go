@@ -132,9 +132,9 @@ func (s *subscription) run() {
 // reply sends what the handler does.
 func (s *subscription) reply(m procedure.Message) error {
 	if m.Type == procedure.TypeStarted {
-		return s.start(m.Overflow)
+		return s.start(m.Overflow, m.ID)
 	}
-	if err := s.start(0); err != nil { // a Handler of the user's own may not say so
+	if err := s.start(0, ""); err != nil { // a Handler of the user's own may not say so
 		return err
 	}
 	if err := s.send(m); err != nil {
@@ -147,7 +147,7 @@ func (s *subscription) reply(m procedure.Message) error {
 }
 
 // start queues the started frame, once.
-func (s *subscription) start(policy procedure.Overflow) error {
+func (s *subscription) start(policy procedure.Overflow, position string) error {
 	if s.started.Load() {
 		return nil
 	}
@@ -156,7 +156,10 @@ func (s *subscription) start(policy procedure.Overflow) error {
 	if s.started.Load() {
 		return nil
 	}
-	if err := s.stream.Start(policy); err != nil {
+	if !s.c.extended {
+		position = "" // stock clients have no use for it
+	}
+	if err := s.stream.StartAt(policy, position); err != nil {
 		return err
 	}
 	s.started.Store(true)
@@ -186,10 +189,10 @@ func (s *subscription) send(m procedure.Message) error {
 func (s *subscription) finish(err error) {
 	defer s.cancel()
 	if err == nil {
-		err = s.start(0)
+		err = s.start(0, "")
 	}
 	s.stream.Drain()
-	if err != nil && !s.isStopped() && s.c.ctx.Err() == nil {
+	if err != nil && !s.isStopped() && s.c.ctx.Err() == nil && !errors.Is(err, engine.ErrEnded) {
 		frame, _ := s.c.errorFrame(s.id, s.jsonrpc, []byte(s.req.Name), told(s.ctx, err, false))
 		s.c.queue.Send(frame) // fails only if the connection has ended
 	} else if err != nil && s.c.ctx.Err() == nil {
@@ -216,7 +219,7 @@ func (s *subscription) isStopped() bool {
 // logLate logs an error that nobody waits for any more, unless it only says
 // that.
 func (c *Conn) logLate(path string, err error) {
-	if errors.Is(err, context.Canceled) || errors.Is(err, engine.ErrStopped) || errors.Is(err, link.ErrGone) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, engine.ErrStopped) || errors.Is(err, engine.ErrEnded) {
 		return
 	}
 	if e, fresh := procedure.Outgoing(err); fresh {

@@ -17,8 +17,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/zapsocket/zapsocket/client"
 	"github.com/zapsocket/zapsocket/examples/jwt/noteapi"
-	"github.com/zapsocket/zapsocket/internal/miniclient"
 	"github.com/zapsocket/zapsocket/transport"
 )
 
@@ -68,18 +68,18 @@ func call(ctx context.Context, url string, key []byte, out io.Writer) error {
 			}
 			header.Set("Authorization", "Bearer "+token)
 		}
-		client, err := miniclient.Dial(ctx, url, header)
+		c, err := client.Dial(ctx, url, &client.Options{Header: header})
 		if err != nil {
 			return err
 		}
 		fmt.Fprintln(out, user.title)
-		motd, err := noteapi.Motd.Call(ctx, client, struct{}{})
+		motd, err := noteapi.Motd.Call(ctx, c, struct{}{})
 		fmt.Fprintf(out, "  motd: %q, %v\n", motd, err)
-		n, err := noteapi.Add.Call(ctx, client, noteapi.AddIn{Text: "milk"})
+		n, err := noteapi.Add.Call(ctx, c, noteapi.AddIn{Text: "milk"})
 		fmt.Fprintf(out, "  note.add: %d, %v\n", n, err)
-		n, err = noteapi.Purge.Call(ctx, client, struct{}{})
+		n, err = noteapi.Purge.Call(ctx, c, struct{}{})
 		fmt.Fprintf(out, "  note.purge: %d, %v\n", n, err)
-		if err := client.Close(); err != nil {
+		if err := c.Close(); err != nil {
 			return err
 		}
 	}

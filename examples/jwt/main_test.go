@@ -2,11 +2,9 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,10 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/zapsocket/zapsocket/client"
 	"github.com/zapsocket/zapsocket/examples/jwt/noteapi"
-	"github.com/zapsocket/zapsocket/internal/miniclient"
 	"github.com/zapsocket/zapsocket/procedure"
-	"github.com/zapsocket/zapsocket/transport"
+	"github.com/zapsocket/zapsocket/rpctest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -71,34 +69,26 @@ func TestInProcess(t *testing.T) {
 	require.Equal(t, 1, n)
 }
 
-// connect dials a server of newRouter.
-func connect(t *testing.T, token string) *miniclient.Client {
-	t.Helper()
-	server := transport.NewServer(newRouter(key, quiet), nil)
-	web := httptest.NewServer(server)
-	client, err := miniclient.Dial(t.Context(), web.URL, http.Header{"Authorization": {"Bearer " + token}})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		client.Close()
-		server.Shutdown(context.Background())
-		web.Close()
+// connect returns a client of a server of newRouter.
+func connect(t *testing.T, token string) *client.Client {
+	return rpctest.NewServer(t, newRouter(key, quiet), nil).Client(&client.Options{
+		Header: http.Header{"Authorization": {"Bearer " + token}},
 	})
-	return client
 }
 
 func TestOverTheWire(t *testing.T) {
 	token, err := issue(key, "ann", "", time.Hour)
 	require.NoError(t, err)
-	client := connect(t, token)
+	c := connect(t, token)
 	for _, text := range []string{"milk", "bread"} {
-		_, err = noteapi.Add.Call(t.Context(), client, noteapi.AddIn{Text: text})
+		_, err = noteapi.Add.Call(t.Context(), c, noteapi.AddIn{Text: text})
 		require.NoError(t, err)
 	}
-	notes, err := noteapi.List.Call(t.Context(), client, none)
+	notes, err := noteapi.List.Call(t.Context(), c, none)
 	require.NoError(t, err)
 	require.Equal(t, []string{"milk", "bread"}, notes)
 	var seen []string
-	for note, err := range noteapi.Watch.Subscribe(t.Context(), client, none) {
+	for note, err := range noteapi.Watch.Subscribe(t.Context(), c, none) {
 		require.NoError(t, err)
 		seen = append(seen, note)
 	}
@@ -138,8 +128,8 @@ func TestBadTokens(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			token, err := jwt.NewWithClaims(test.method, claims(test.change)).SignedString(test.key)
 			require.NoError(t, err)
-			client := connect(t, token)
-			_, err = noteapi.Purge.Call(t.Context(), client, none)
+			c := connect(t, token)
+			_, err = noteapi.Purge.Call(t.Context(), c, none)
 			if test.says == "" {
 				require.NoError(t, err)
 				return
@@ -149,40 +139,26 @@ func TestBadTokens(t *testing.T) {
 			require.Equal(t, procedure.CodeUnauthorized, e.Code)
 			require.Equal(t, test.says, e.Message, "and nothing of why")
 
-			motd, err := noteapi.Motd.Call(t.Context(), client, none)
+			motd, err := noteapi.Motd.Call(t.Context(), c, none)
 			require.NoError(t, err)
 			require.Equal(t, "Welcome", motd)
 		})
 	}
 }
 
-// A conn is a connection with a token.
-type conn struct {
-	procedure.Peer
-	token  string
-	values map[any]any
-}
-
-func (c *conn) Header() http.Header       { return nil }
-func (c *conn) Params() map[string]string { return map[string]string{"token": c.token} }
-func (c *conn) Value(key any) any         { return c.values[key] }
-func (c *conn) SetValue(key, value any)   { c.values[key] = value }
-func (c *conn) ID() string                { return "c1" }
-
 // A token that expires does so on connections that are open, too.
 func TestTokensExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		token, err := issue(key, "ann", "", time.Hour)
 		require.NoError(t, err)
-		r := newRouter(key, quiet)
-		ctx := procedure.WithPeer(t.Context(), &conn{token: token, values: map[any]any{}})
-		_, err = noteapi.List.Call(ctx, r, none)
+		c := connect(t, token)
+		_, err = noteapi.List.Call(t.Context(), c, none)
 		require.NoError(t, err)
 		time.Sleep(time.Hour)
-		_, err = noteapi.List.Call(ctx, r, none)
+		_, err = noteapi.List.Call(t.Context(), c, none)
 		require.ErrorIs(t, err, procedure.CodeUnauthorized)
 		require.ErrorContains(t, err, "the token has expired")
-		motd, err := noteapi.Motd.Call(ctx, r, none)
+		motd, err := noteapi.Motd.Call(t.Context(), c, none)
 		require.NoError(t, err)
 		require.Equal(t, "Welcome", motd)
 	})

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"runtime"
 	"sync"
@@ -27,6 +28,10 @@ type Sink interface {
 
 // ErrOverflow is a Queue's error for a peer that causes more than it takes.
 var ErrOverflow = errors.New("the peer does not read what it causes to be sent")
+
+// ErrEnded is a Queue's error once nothing enters it any more, whether it was
+// closed or its sink has failed.
+var ErrEnded = fmt.Errorf("connection has ended: %w", net.ErrClosed)
 
 // A Queue is the one ordered way out of a connection. Messages enter it whole
 // and leave it in that order, as many in one write as have come together.
@@ -69,7 +74,9 @@ type QueueConfig struct {
 
 // NewQueue returns an empty queue.
 func NewQueue(c QueueConfig) *Queue {
-	q := &Queue{sink: c.Sink, mark: c.Mark, maxItems: c.StreamItems, maxBytes: c.StreamBytes, onError: c.OnError}
+	q := &Queue{
+		sink: c.Sink, mark: c.Mark, maxItems: c.StreamItems, maxBytes: c.StreamBytes, onError: c.OnError,
+	}
 	q.room.L = &q.mu
 	return q
 }
@@ -151,7 +158,7 @@ func (q *Queue) Control(frame []byte, last bool) error {
 	q.need()
 	q.buf = append(q.buf, frame...)
 	if last {
-		q.endLocked(net.ErrClosed)
+		q.endLocked(ErrEnded)
 	}
 	q.scheduleLocked()
 	return nil
@@ -377,7 +384,7 @@ func (q *Queue) fillLocked() {
 // failLocked ends the queue because the sink did.
 func (q *Queue) failLocked(err error) {
 	first := q.err == nil
-	q.endLocked(err)
+	q.endLocked(fmt.Errorf("%w: %w", ErrEnded, err))
 	release(q.buf)
 	q.buf, q.taken = nil, 0
 	if first && q.onError != nil {
@@ -398,11 +405,11 @@ func (q *Queue) endLocked(err error) {
 	}
 }
 
-// Close ends the queue: what is queued is not written, who waits gets err.
-func (q *Queue) Close(err error) {
+// Close ends the queue: what is queued is not written.
+func (q *Queue) Close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.endLocked(err)
+	q.endLocked(ErrEnded)
 	release(q.buf)
 	q.buf = nil
 	q.doneLocked()
@@ -412,7 +419,7 @@ func (q *Queue) Close(err error) {
 // given up.
 func (q *Queue) Finish(done func()) {
 	q.mu.Lock()
-	q.endLocked(net.ErrClosed)
+	q.endLocked(ErrEnded)
 	q.flushed = done
 	if !q.writing {
 		if len(q.buf) > 0 {

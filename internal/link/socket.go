@@ -376,7 +376,7 @@ func (s *Socket) Cut() {
 			tls.NetConn().Close() // or its Close might wait to say goodbye
 		}
 		s.rw.Close()
-		s.queue.Close(ErrGone)
+		s.queue.Close()
 		close(s.done)
 	})
 }

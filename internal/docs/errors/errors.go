@@ -71,3 +71,13 @@ func (g *gateway) total(ctx context.Context, account string) (int, error) {
 	}
 	return sum.Cents, nil
 }
+
+// resumeAfter returns the ID after which a subscription that ended with err
+// goes on.
+func resumeAfter(err error, last string) string {
+	var gap *procedure.Gap
+	if errors.As(err, &gap) {
+		last = gap.To // what follows gap.From is gone; what follows gap.To is not
+	}
+	return last
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/zapsocket/zapsocket/internal/docs/billingapi"
 	"github.com/zapsocket/zapsocket/internal/docs/roomapi"
 	"github.com/zapsocket/zapsocket/procedure"
+	"github.com/zapsocket/zapsocket/pubsub"
 	"github.com/zapsocket/zapsocket/router"
 	"github.com/zapsocket/zapsocket/rpctest"
 	"github.com/zapsocket/zapsocket/transport"
@@ -92,4 +93,30 @@ func TestGateway(t *testing.T) {
 		_, err := Total.Call(t.Context(), over(t, Total.Func(g.total)), "ada")
 		require.ErrorIs(t, err, want)
 	}
+}
+
+// Whoever says it, on whichever side of the wire: it is a gap.
+func TestGap(t *testing.T) {
+	ticks := pubsub.NewTopic[roomapi.Tick](&pubsub.Options{History: 1})
+	begin := ticks.Position()
+	for n := range 3 {
+		require.NoError(t, ticks.Publish(t.Context(), roomapi.Tick{N: n}))
+	}
+	failing := func(err error) procedure.Procedure {
+		return roomapi.Ticks.Func(func(context.Context, roomapi.TicksIn, *procedure.Stream[roomapi.Tick]) error { return err })
+	}
+	topic := roomapi.Ticks.From(ticks)
+	function := failing(&procedure.Gap{From: begin, To: "to"})
+	foreign := failing(&procedure.Error{Code: procedure.CodePreconditionFailed, Data: map[string]string{"from": begin, "to": "to"}})
+	for _, h := range []procedure.Handler{topic, over(t, topic), function, over(t, function), over(t, foreign)} {
+		var err error
+		for _, err = range roomapi.Ticks.Resume(t.Context(), h, roomapi.TicksIn{Count: 1}, begin) {
+		}
+		require.ErrorIs(t, err, procedure.CodePreconditionFailed)
+		var gap *procedure.Gap
+		require.ErrorAs(t, err, &gap)
+		require.Equal(t, begin, gap.From)
+		require.Equal(t, gap.To, resumeAfter(err, begin))
+	}
+	require.Equal(t, begin, resumeAfter(procedure.CodeNotFound, begin))
 }

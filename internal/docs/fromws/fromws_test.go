@@ -255,7 +255,7 @@ func TestKeepAlive(t *testing.T) {
 		hub := transport.NewHub()
 		s := rpctest.NewServer(t, api(hub), &transport.ServerOptions{
 			Hub:          hub,
-			Limits: wire.Limits{ProbeAfter: 5 * time.Second, ProbeTimeout: 2 * time.Second},
+			Limits:       wire.Limits{ProbeAfter: 5 * time.Second, ProbeTimeout: 2 * time.Second},
 			OnDisconnect: func(_ *transport.Conn, d transport.Disconnect) { left <- d },
 		})
 		s.Client(nil)
@@ -343,25 +343,27 @@ func TestReconnect(t *testing.T) {
 
 // A user who wants it otherwise makes a client of one connection.
 func TestReconnectInAWayOfOnesOwn(t *testing.T) {
-	hub := transport.NewHub()
-	s := rpctest.NewServer(t, api(hub), &transport.ServerOptions{Hub: hub})
-	attempts := 0
-	dial := func(context.Context) (wire.Conn, error) {
-		attempts++
-		return s.Dial(nil, nil)
-	}
-	use := func(ctx context.Context, c *client.Client) error {
-		_, err := say.Call(ctx, c, sayIn{Text: "hello"})
-		if err == nil && attempts < 3 {
-			s.Inject(rpctest.Cut)
-			for s := range c.States(ctx) {
-				err = s.Cause
-			}
+	synctest.Test(t, func(t *testing.T) {
+		hub := transport.NewHub()
+		s := rpctest.NewServer(t, api(hub), &transport.ServerOptions{Hub: hub})
+		attempts := 0
+		dial := func(context.Context) (wire.Conn, error) {
+			attempts++
+			return s.Dial(nil, nil)
 		}
-		return err
-	}
-	require.NoError(t, again(t.Context(), dial, use))
-	require.Equal(t, 3, attempts)
+		use := func(ctx context.Context, c *client.Client) error {
+			_, err := say.Call(ctx, c, sayIn{Text: "hello"})
+			if err == nil && attempts < 3 {
+				s.Inject(rpctest.Cut)
+				for s := range c.States(ctx) {
+					err = s.Cause
+				}
+			}
+			return err
+		}
+		require.NoError(t, again(t.Context(), dial, use))
+		require.Equal(t, 3, attempts)
+	})
 }
 
 func again(ctx context.Context, dial func(context.Context) (wire.Conn, error), use func(context.Context, *client.Client) error) error {
@@ -371,12 +373,12 @@ func again(ctx context.Context, dial func(context.Context) (wire.Conn, error), u
 			return err
 		}
 		c := client.New(conn, nil)
-		if err := use(ctx, c); !errors.Is(err, client.ErrConnectionLost) {
-			c.Close()
+		err = use(ctx, c)
+		c.Close()
+		if !errors.Is(err, client.ErrConnectionLost) {
 			return err
 		}
-		c.Close()
-		time.Sleep(time.Duration(attempt) * time.Millisecond)
+		time.Sleep(time.Duration(attempt) * time.Second)
 	}
 }
 

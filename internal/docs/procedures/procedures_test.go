@@ -148,7 +148,7 @@ func TestLint(t *testing.T) {
 	r := router.New()
 	r.Handle(Book.Func(func(context.Context, In) (struct{}, error) { return struct{}{}, nil }))
 	require.EqualError(t, r.Lint(), strings.TrimSpace(`
-procedure "room.book": input id: JavaScript rounds a int64 beyond 2^53; add the option string to the json tag, or a rule such as lte=9007199254740991
+procedure "room.book": input id: JavaScript rounds an integer beyond 2^53, which int64 can hold; add the option string to the json tag, or a rule such as lte=9007199254740991
 procedure "room.book": input guests: the validate tags inside []procedures.Guest are not checked; add dive to the field's validate tag
 procedure "room.book": input quiet: required takes the zero bool for absent; use *bool, or drop the rule`))
 }
