@@ -52,6 +52,7 @@ type Queue struct {
 	room    sync.Cond  // below the mark again, or closed
 	waiting int        // how many wait for room
 	buf     []byte     // framed, in order
+	caused  int        // bytes of it that the reader has caused
 	writing bool       // somebody owns the sink
 	ready   streamList // hold items that may go
 	starved streamList // hold items that their subscriber has not asked for
@@ -124,11 +125,19 @@ func (q *Queue) Direct(message []byte) error {
 	if q.err != nil {
 		return q.err
 	}
-	if len(q.buf) > 2*q.mark {
+	if q.overflownLocked() {
 		return ErrOverflow
 	}
 	q.frame(message)
+	q.caused += len(message)
 	return nil
+}
+
+// overflownLocked reports whether the other end has caused a mark of bytes
+// that wait behind another mark. Those alone may be more, if one message of
+// them is large: that is not the other end's doing.
+func (q *Queue) overflownLocked() bool {
+	return len(q.buf) > 2*q.mark && q.caused >= q.mark
 }
 
 // Post is Direct for others than the reader: it has the message written.
@@ -152,11 +161,12 @@ func (q *Queue) Control(frame []byte, last bool) error {
 	if q.err != nil {
 		return q.err
 	}
-	if len(q.buf) > 2*q.mark && !last {
+	if !last && q.overflownLocked() {
 		return ErrOverflow
 	}
 	q.need()
 	q.buf = append(q.buf, frame...)
+	q.caused += len(frame)
 	if last {
 		q.endLocked(ErrEnded)
 	}
@@ -319,7 +329,7 @@ func (q *Queue) Flush() {
 func (q *Queue) takeLocked() []byte {
 	q.writing = true
 	out := q.buf
-	q.buf, q.taken = nil, len(out)
+	q.buf, q.caused, q.taken = nil, 0, len(out)
 	if q.waiting > 0 {
 		q.room.Broadcast()
 	}
