@@ -254,7 +254,7 @@ func TestLimitsOfAFlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, stageSetup{plain: true, options: client.Options{Limits: wire.Limits{StreamItems: 2}}})
 		loop := s.start("subscribe s a slow")
-		for range 1 + 32 + 1 {
+		for range 1 + 32 + 1 { // the loop has the first one in hand
 			s.server("O").send(`{"id":1,"result":{"data":1}}`)
 		}
 		loop.take(40)

@@ -116,7 +116,7 @@ func TestRedirects(t *testing.T) {
 
 // What a server answers instead of an upgrade is an error with a code: of Dial
 // and, once the client is there, of the state and of calls.
-func TestRefusals(t *testing.T) {
+func TestHTTPRefusals(t *testing.T) {
 	for _, tt := range []struct {
 		status     int
 		retryAfter string
@@ -190,7 +190,7 @@ func TestUnreachableServer(t *testing.T) {
 }
 
 // A client that connects in the background is there before its server is.
-func TestConnectInBackground(t *testing.T) {
+func TestConnectBeforeTheServerIsThere(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	addr := l.Addr().String()

@@ -247,7 +247,7 @@ func TestLargeInputsAndOutputs(t *testing.T) {
 }
 
 // An input that a server would close the connection for is not sent.
-func TestInputTooLargeToSend(t *testing.T) {
+func TestSocketInputTooLarge(t *testing.T) {
 	s := serveLive(t, newLiveAPI(), transport.ServerOptions{}, false)
 	c := dialLive(t, s.url, nil)
 	_, err := liveEcho.Call(t.Context(), c, strings.Repeat("x", 4<<20))
@@ -280,7 +280,7 @@ func TestThousandCallersOfOneClient(t *testing.T) {
 }
 
 // A loop that is slow holds its own procedure back, and nothing else.
-func TestSlowLoopOverASocket(t *testing.T) {
+func TestSlowLoopHoldsItsProcedureBack(t *testing.T) {
 	const items, size = 150, 64 << 10
 	api := newLiveAPI()
 	s := serveLive(t, api, transport.ServerOptions{}, false)
@@ -349,7 +349,7 @@ func TestServerStopsReading(t *testing.T) {
 }
 
 // A connection on which nothing happens is kept alive by either end.
-func TestKeepAlive(t *testing.T) {
+func TestSocketKeepAlive(t *testing.T) {
 	probing := wire.Limits{ProbeAfter: 10 * time.Millisecond, ProbeTimeout: 100 * time.Millisecond}
 	never := wire.Limits{ProbeAfter: -1}
 	for _, tt := range []struct {
@@ -377,7 +377,7 @@ func TestKeepAlive(t *testing.T) {
 
 // A connection that has gone silent is found by either end, though no end is
 // told.
-func TestHalfOpenConnection(t *testing.T) {
+func TestHalfOpenSocket(t *testing.T) {
 	probing := wire.Limits{ProbeAfter: 50 * time.Millisecond, ProbeTimeout: 300 * time.Millisecond}
 	t.Run("by the client", func(t *testing.T) {
 		s := serveLive(t, newLiveAPI(), transport.ServerOptions{Limits: wire.Limits{ProbeAfter: -1}}, false)

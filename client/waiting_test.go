@@ -56,24 +56,55 @@ func count(frames []string, path string) (n int) {
 }
 
 // A call that waits for room in the queue of a connection has not been sent when
-// that is lost. So it waits for the next one, also if it is a mutation.
+// that is lost. So it waits for the next one, also if it is a mutation: whether
+// the connection is found to be lost by its reader or by its writer.
 func TestWhatWasNotSentWaits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := congested(t)
-		s.start("mutation m unsent")
-		s.start("subscribe s ticks")
-		require.Equal(t, client.Stats{Calls: 19, Subscriptions: 1, Connections: 1}, s.client.Stats())
-		s.server("O").cut()
-		require.ErrorIs(t, s.caller("queued").wait(), client.ErrConnectionLost, "it may have been sent")
-		time.Sleep(time.Second)
-		s.server("N").read()
-		frames := s.server("N").got()
-		require.Equal(t, 1, count(frames, "unsent"))
-		require.Equal(t, 1, count(frames, "ticks"))
-		require.Equal(t, 17, count(frames, "fill"))
-		require.Zero(t, count(frames, "queued"))
-		require.Equal(t, client.Stats{Calls: 18, Subscriptions: 1, Connections: 1}, s.client.Stats())
+	t.Run("found by the writer", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := congested(t)
+			unsentWaits(s)
+			s.server("N").read()
+			checkUnsent(s, 17)
+		})
 	})
+	t.Run("found by the reader", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			release := make(chan struct{})
+			s := newStage(t, stageSetup{
+				options: client.Options{Limits: wire.Limits{Queue: 100}},
+				wrap: func(name string, conn wire.Conn) wire.Conn {
+					if name == "O" {
+						return stuckConn{conn, release}
+					}
+					return conn
+				},
+			})
+			s.start("query q fill")
+			s.start("mutation queued queued " + strings.Repeat("1", 100))
+			unsentWaits(s)
+			checkUnsent(s, 1)
+			close(release)
+		})
+	})
+}
+
+// unsentWaits makes calls that wait for room, and loses the connection.
+func unsentWaits(s *stage) {
+	s.start("mutation m unsent")
+	s.start("subscribe s ticks")
+	s.server("O").cut()
+	require.ErrorIs(s.t, s.caller("queued").wait(), client.ErrConnectionLost, "it may have been sent")
+	time.Sleep(time.Second)
+}
+
+// checkUnsent looks at what the next server is asked for.
+func checkUnsent(s *stage, queries int) {
+	frames := s.server("N").got()
+	require.Equal(s.t, 1, count(frames, "unsent"))
+	require.Equal(s.t, 1, count(frames, "ticks"))
+	require.Equal(s.t, queries, count(frames, "fill"))
+	require.Zero(s.t, count(frames, "queued"))
+	require.Equal(s.t, client.Stats{Calls: queries + 1, Subscriptions: 1, Connections: 1}, s.client.Stats())
 }
 
 // A call whose context ends while it waits for room is never sent.

@@ -38,10 +38,12 @@
 //
 // # Clients
 //
-// A client is a [procedure.Handler] as well, and takes the same middleware.
-// Logger outside of Retry writes one record per call, inside one per attempt:
+// A client takes the same middleware, in its Options. Logger outside of Retry
+// writes one record per call, inside one per attempt:
 //
-//	c := procedure.Chain(client, middleware.Logger(log), middleware.Retry(middleware.RetryOptions{}))
+//	c, err := client.Dial(ctx, url, &client.Options{Middleware: []procedure.Middleware{
+//		middleware.Logger(log), middleware.Retry(middleware.RetryOptions{}),
+//	}})
 //
 // # Writing one
 //

@@ -254,14 +254,15 @@ func TestHooksOfWhoIsNotLetIn(t *testing.T) {
 		authenticate func(context.Context, *transport.Handshake) (procedure.Identity, error)
 		target       string
 		header       http.Header
-		message      string // after the upgrade
+		message      string        // after the upgrade
+		patience     time.Duration // for the params
 		status       int
 		code         procedure.Code // of OnError's error, if it is one of ours
 	}{
 		"before the upgrade":  {authenticate: refuse, target: "/", status: 401, code: procedure.CodeUnauthorized},
 		"after the upgrade":   {authenticate: refuse, target: "/?connectionParams=1", message: `{"method":"connectionParams","data":null}`, code: procedure.CodeUnauthorized},
 		"with bad params":     {target: "/?connectionParams=1", message: `{}`, code: procedure.CodeParseError},
-		"without params":      {target: "/?connectionParams=1", code: procedure.CodeTimeout},
+		"without params":      {target: "/?connectionParams=1", code: procedure.CodeTimeout, patience: 50 * time.Millisecond},
 		"from another origin": {target: "/", header: http.Header{"Origin": {"https://evil.test"}}, status: 403},
 		"to be upgraded":      {target: "/", header: http.Header{"Sec-Websocket-Version": {"7"}}, status: 400},
 		"because of Goexit": {authenticate: func(context.Context, *transport.Handshake) (procedure.Identity, error) {
@@ -275,7 +276,7 @@ func TestHooksOfWhoIsNotLetIn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			hub := transport.NewHub()
-			book, o := hooked(transport.ServerOptions{Hub: hub, Authenticate: test.authenticate, Limits: wire.Limits{ParamsTimeout: 50 * time.Millisecond}})
+			book, o := hooked(transport.ServerOptions{Hub: hub, Authenticate: test.authenticate, Limits: wire.Limits{ParamsTimeout: test.patience}})
 			s := transport.NewServer(testRouter(hub), o)
 			addr := serveHTTP(t, s)
 			if test.status != 0 {

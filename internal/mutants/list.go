@@ -516,7 +516,7 @@ var mutants = []mutant{
 	{
 		name: "a Ping takes another's pong",
 		file: "internal/link/pings.go",
-		pkg:  "transport",
+		in:   "transport",
 		old:  "if pong, ok := p.waiting[n]; ok {",
 		new:  "for n, pong := range p.waiting {",
 		test: "TestPingOverASocket",
@@ -524,7 +524,7 @@ var mutants = []mutant{
 	{
 		name: "a Ping takes the heartbeat's PONG",
 		file: "internal/link/conn.go",
-		pkg:  "transport",
+		in:   "transport",
 		old:  "err := l.own.send(func(uint64) error { return l.queue.Direct([]byte(engine.Ping)) })",
 		new:  "err := l.queue.Direct([]byte(engine.Ping))",
 		test: "TestPingOverAPipe",
@@ -532,7 +532,7 @@ var mutants = []mutant{
 	{
 		name: "a pong that was asked for costs",
 		file: "internal/link/socket.go",
-		pkg:  "transport",
+		in:   "transport",
 		old:  "if s.wasAsked(payload) {",
 		new:  "if !s.wasAsked(payload) {",
 		test: "TestPongsThatWereAskedForAreFree",
@@ -540,8 +540,8 @@ var mutants = []mutant{
 	{
 		name: "Terminate sends a close frame",
 		file: "transport/conn.go",
-		old:  "Err: errTerminated}})\n\tc.link.cut()",
-		new:  "Err: errTerminated}})\n\tc.link.close(wire.CloseGoingAway, \"\", true)",
+		old:  "Err: errTerminated}})\n\tc.link.Cut()",
+		new:  "Err: errTerminated}})\n\tc.link.Close(wire.CloseGoingAway, \"\", true)",
 		test: "TestTerminate",
 	},
 	{

@@ -17,7 +17,7 @@ var socketMutants = []mutant{
 		file: "internal/link/heartbeat.go",
 		old:  "if idle <= waited {",
 		new:  "if false {",
-		test: "TestKeepAlive",
+		test: "TestSocketKeepAlive",
 		in:   "client",
 	},
 	{

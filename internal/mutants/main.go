@@ -11,7 +11,6 @@ package main
 import (
 	"bytes"
 	"cmp"
-	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
