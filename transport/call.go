@@ -288,6 +288,10 @@ func stackOf(err error) []slog.Attr {
 	return nil
 }
 
+// errorAttr is what a record says of err. A typed nil in an error may panic when
+// it is asked for its text, which fmt survives.
+func errorAttr(err error) slog.Attr { return slog.String("error", fmt.Sprint(err)) }
+
 // scratch holds buffers to encode into.
 var scratch = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }}
 

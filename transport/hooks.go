@@ -108,7 +108,7 @@ func (s *Server) hook(ctx context.Context, name string, f func()) error {
 	if err == nil {
 		return nil
 	}
-	attrs := append(stackOf(err), slog.String("hook", name), slog.String("error", err.Error()))
+	attrs := append(stackOf(err), slog.String("hook", name), errorAttr(err))
 	if c := ConnFrom(ctx); c != nil {
 		attrs = append(attrs, slog.String("conn", c.id))
 	}

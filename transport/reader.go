@@ -215,7 +215,7 @@ func (c *Conn) logHidden(path string, e *procedure.Error) {
 		slog.String("logId", e.LogID),
 	}
 	if cause := e.Cause(); cause != nil {
-		attrs = append(attrs, slog.String("error", cause.Error()))
+		attrs = append(attrs, errorAttr(cause))
 		attrs = append(attrs, stackOf(cause)...)
 	}
 	c.server.log.LogAttrs(c.ctx, slog.LevelError, "call failed", attrs...)

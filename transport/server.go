@@ -141,7 +141,7 @@ func (s *Server) refuseClient(w http.ResponseWriter, err error) {
 	if fresh {
 		attrs := []slog.Attr{slog.String("logId", e.LogID)}
 		if cause := e.Cause(); cause != nil {
-			attrs = append(attrs, slog.String("error", cause.Error()))
+			attrs = append(attrs, errorAttr(cause))
 		}
 		s.log.LogAttrs(context.Background(), slog.LevelError, "authentication failed", attrs...)
 	}

@@ -227,5 +227,5 @@ func (c *Conn) logLate(path string, err error) {
 		return
 	}
 	c.server.log.LogAttrs(c.ctx, slog.LevelDebug, "error after the call had ended",
-		slog.String("procedure", path), slog.String("conn", c.id), slog.String("error", err.Error()))
+		slog.String("procedure", path), slog.String("conn", c.id), errorAttr(err))
 }
