@@ -153,12 +153,22 @@ func (k *call) run() {
 		k.finish()
 	}()
 	err := k.c.server.handler.ServeRPC(k.ctx, &k.req, k.reply)
+	examine(err)
 	returned = true
 	if err == nil && !k.answered.Load() {
 		err = errNoAnswer
 	}
 	if err != nil {
 		k.fail(err)
+	}
+}
+
+// examine has err's methods run where their panics are recovered: a typed nil
+// may have some.
+func examine(err error) {
+	if err != nil {
+		procedure.AsError(err)
+		_ = errors.Is(err, errNoAnswer)
 	}
 }
 

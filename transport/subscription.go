@@ -125,6 +125,7 @@ func (s *subscription) run() {
 		}
 	}()
 	err := s.c.server.handler.ServeRPC(s.ctx, &s.req, s.reply)
+	examine(err)
 	returned = true
 	s.finish(err)
 }
