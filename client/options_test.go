@@ -104,11 +104,11 @@ func TestEndpoint(t *testing.T) {
 			seen  []string
 			cause string
 		}{
-			{[]string{"http://first/rpc?x=1 token=fixed"}, "server answered with HTTP Service Unavailable"},
-			{[]string{"https://second/ token=fresh"}, "server answered with HTTP Service Unavailable"},
+			{[]string{"http://first/rpc?x=1 token=fixed"}, "server answered with HTTP 503 Service Unavailable"},
+			{[]string{"https://second/ token=fresh"}, "server answered with HTTP 503 Service Unavailable"},
 			{nil, "endpoint: no token"},
 			{nil, "UNAUTHORIZED: signed out"},
-			{[]string{"http://third?connectionParams=1&y=2 token=fixed"}, "server answered with HTTP Service Unavailable"},
+			{[]string{"http://third?connectionParams=1&y=2 token=fixed"}, "server answered with HTTP 503 Service Unavailable"},
 			{nil, "schemes"},
 		} {
 			synctest.Wait()

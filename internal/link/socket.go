@@ -89,6 +89,9 @@ type stream struct {
 // the frames before have caused is written first, in one go.
 func (st *stream) Read(p []byte) (int, error) {
 	s := st.s
+	if s.ws == nil { // the library looks for a body behind an upgrade that it does not accept
+		return 0, io.EOF
+	}
 	if len(s.early) > 0 {
 		n := copy(p, s.early)
 		s.early = s.early[n:]
@@ -258,6 +261,10 @@ func (st *stream) Write(frame []byte) (int, error) {
 // Close is called by the library when it is through with the connection. What
 // is queued is still written.
 func (st *stream) Close() error {
+	if st.s.ws == nil { // the upgrade was not accepted
+		st.s.Cut()
+		return nil
+	}
 	st.s.finish()
 	return nil
 }
