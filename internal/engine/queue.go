@@ -47,6 +47,7 @@ type Queue struct {
 	room    sync.Cond // below the mark again, or closed
 	waiting int       // how many wait for room
 	buf     []byte    // framed, in order
+	caused  int       // bytes of it that the reader has caused
 	writing bool      // somebody owns the sink
 	ready   streamList
 	awaited map[*Stream]struct{} // that somebody waits for, whether they have credit or not
@@ -117,11 +118,19 @@ func (q *Queue) Direct(message []byte) error {
 	if q.err != nil {
 		return q.err
 	}
-	if len(q.buf) > 2*q.mark {
+	if q.overflownLocked() {
 		return ErrOverflow
 	}
 	q.frame(message)
+	q.caused += len(message)
 	return nil
+}
+
+// overflownLocked reports whether the other end has caused a mark of bytes
+// that wait behind another mark. Those alone may be more, if one message of
+// them is large: that is not the other end's doing.
+func (q *Queue) overflownLocked() bool {
+	return len(q.buf) > 2*q.mark && q.caused >= q.mark
 }
 
 // Post is Direct for others than the reader: it has the message written.
@@ -145,11 +154,12 @@ func (q *Queue) Control(frame []byte, last bool) error {
 	if q.err != nil {
 		return q.err
 	}
-	if len(q.buf) > 2*q.mark && !last {
+	if !last && q.overflownLocked() {
 		return ErrOverflow
 	}
 	q.need()
 	q.buf = append(q.buf, frame...)
+	q.caused += len(frame)
 	if last {
 		q.endLocked(net.ErrClosed)
 	}
@@ -292,7 +302,7 @@ func (q *Queue) Flush() {
 func (q *Queue) takeLocked() []byte {
 	q.writing = true
 	out := q.buf
-	q.buf = nil
+	q.buf, q.caused = nil, 0
 	if q.waiting > 0 {
 		q.room.Broadcast()
 	}

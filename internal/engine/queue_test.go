@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -100,6 +101,27 @@ func TestQueueBoundsWhatItHolds(t *testing.T) {
 		require.NoError(t, <-entered)
 		require.NoError(t, <-entered)
 		require.Equal(t, []string{"first", filler, filler, "stopped", "answer"}, s.messages(t))
+	})
+}
+
+// A large message that waits is not the other end's doing: what is small still
+// enters behind it.
+func TestLargeMessageIsNoOverflow(t *testing.T) {
+	bubble(t, func(t *testing.T, s *sink) {
+		q := newQueue(s)
+		s.close()
+		require.NoError(t, q.Send([]byte("first"))) // the writer takes this one
+		synctest.Wait()
+		large := strings.Repeat(filler, 4)
+		require.NoError(t, q.Send([]byte(large)))
+		require.NoError(t, q.Direct([]byte("PONG")))
+		require.NoError(t, q.Control(control("pong"), false))
+		require.NoError(t, q.Direct([]byte(filler)))
+		require.ErrorIs(t, q.Direct([]byte("PONG")), engine.ErrOverflow)
+		s.open()
+		synctest.Wait()
+		require.Equal(t, []string{"first", large, "PONG", "pong", filler}, s.messages(t))
+		require.NoError(t, q.Direct([]byte("PONG")), "and again once that is written")
 	})
 }
 

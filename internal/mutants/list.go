@@ -47,8 +47,8 @@ var mutants = []mutant{
 	{
 		name: "PONG overtakes what was queued before",
 		file: "internal/engine/queue.go",
-		old:  "\tif len(q.buf) > 2*q.mark {\n\t\treturn ErrOverflow\n\t}\n\tq.frame(message)",
-		new:  "\tif len(q.buf) > 2*q.mark {\n\t\treturn ErrOverflow\n\t}\n\tbefore := q.buf\n\tq.buf = nil\n\tq.frame(message)\n\tq.buf = append(q.buf, before...)",
+		old:  "\tq.frame(message)\n\tq.caused",
+		new:  "\tbefore := q.buf\n\tq.buf = nil\n\tq.frame(message)\n\tq.buf = append(q.buf, before...)\n\tq.caused",
 		test: "TestDirectWaitsForFlush",
 	},
 	{
