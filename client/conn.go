@@ -188,7 +188,9 @@ func (c *Client) dispatch(conn *conn, r *engine.Response) error {
 		}
 		return nil
 	}
-	c.provedLocked(conn)
+	if r.Type != engine.ResultError || conn.refusal == nil { // a server that refuses the connection may refuse its calls, too
+		c.provedLocked(conn)
+	}
 	if k.next == conn && k.nextID == r.ID {
 		c.switchLocked(k)
 	}
