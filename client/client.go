@@ -35,6 +35,7 @@ type Client struct {
 	closing bool          // nothing new is accepted
 	closed  bool          // and no connection
 	failed  int           // attempts to connect, since a connection has proved to work
+	hops    int           // moves in a row, away from connections that did not stand long
 	idle    chan struct{} // made by Shutdown, closed when active is 0
 	ignored uint64        // messages that belong to nothing
 }

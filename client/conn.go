@@ -35,6 +35,7 @@ type conn struct {
 	// All below is guarded by c.mu.
 	calls   map[uint64]*call // by id; of a call that has moved on, until its stop is answered
 	fences  []uint64         // what the PONGs to come are for: the id whose stop went before the PING, 0 for a probe
+	fenced  time.Time        // when the first stop was sent, zero if none was
 	leaving bool             // left is closed
 	closing bool             // it was left, and has had nothing more to do
 	proved  bool             // the server has answered a call

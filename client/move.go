@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/zapsocket/zapsocket/internal/engine"
+	"github.com/zapsocket/zapsocket/internal/link"
 	"github.com/zapsocket/zapsocket/procedure"
 	"github.com/zapsocket/zapsocket/wire"
 )
@@ -16,6 +17,10 @@ import (
 
 // maxMoveDelay bounds what a server may ask to wait before a move.
 const maxMoveDelay = time.Minute
+
+// freeHops is how many moves in a row are made at once: as many servers of a
+// deployment may drain one after the other.
+const freeHops = 3
 
 // leaveConnLocked moves away from conn, because its server asks for it.
 func (c *Client) leaveConnLocked(conn *conn, after time.Duration) {
@@ -28,6 +33,10 @@ func (c *Client) leaveConnLocked(conn *conn, after time.Duration) {
 		c.failed++
 		conn.slow = c.failed
 	}
+	if c.hops++; time.Since(conn.opened) >= standing {
+		c.hops = 0
+	}
+	conn.slow = max(conn.slow, c.hops-freeHops) // as does one that serves in between
 	conn.leaving = true
 	close(conn.left)
 }
@@ -46,6 +55,7 @@ func (c *Client) moveLocked(conn *conn) {
 		c.takeOverLocked(k, conn)
 	}
 	for _, other := range c.conns {
+		other.forgetFencesLocked()
 		c.closeIdleLocked(other)
 	}
 }
@@ -97,6 +107,9 @@ func (c *Client) switchLocked(k *call) {
 	if former == nil || former.calls[id] != k {
 		return
 	}
+	if former.fenced.IsZero() {
+		former.fenced = time.Now()
+	}
 	former.fences = append(former.fences, id)
 	former.post(engine.AppendStop(nil, id))
 	former.post([]byte(engine.Ping))
@@ -126,6 +139,18 @@ func (c *Client) pong(conn *conn) {
 	conn.fences = conn.fences[1:]
 	delete(conn.calls, id) // 0 is nobody's
 	c.closeIdleLocked(conn)
+}
+
+// forgetFencesLocked stops waiting for a server that answers neither stops nor
+// PINGs, or it could have any number of connections stand open.
+func (conn *conn) forgetFencesLocked() {
+	if conn.fenced.IsZero() || time.Since(conn.fenced) < link.CloseWait {
+		return
+	}
+	for _, id := range conn.fences {
+		delete(conn.calls, id)
+	}
+	conn.fences = nil
 }
 
 // closeIdleLocked closes a connection that was left and has nothing to do.
