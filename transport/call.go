@@ -181,7 +181,7 @@ func (k *call) finish() {
 	k.c.update(func(st *state) {
 		st.running--
 		st.forget(k)
-		if len(st.waiting) > 0 && st.running < k.c.limits.Calls {
+		if st.end == nil && len(st.waiting) > 0 && st.running < k.c.limits.Calls {
 			next = st.waiting[0]
 			st.waiting[0] = nil
 			st.waiting = st.waiting[1:]
@@ -247,11 +247,17 @@ func (k *call) fail(err error) {
 		k.c.logLate(k.req.Name, err)
 		return
 	}
-	if errors.Is(err, engine.ErrEnded) { // only the answer that could not be sent
+	if k.c.unsent(err) {
 		return
 	}
 	frame, _ := k.c.errorFrame(k.id, k.jsonrpc, []byte(k.req.Name), told(k.ctx, err, k.cancelled.Load()))
 	k.c.queue.Send(frame) // fails if the connection has ended, and then nobody waits for it
+}
+
+// unsent reports whether err only says that nothing can be sent any more. That of
+// another connection is an error like any other.
+func (c *Conn) unsent(err error) bool {
+	return errors.Is(err, engine.ErrEnded) && c.queue.Err() != nil
 }
 
 // told returns the error to answer with when a context may have been the
@@ -263,6 +269,8 @@ func told(ctx context.Context, err error, cancelled bool) error {
 		c procedure.Code
 	)
 	switch {
+	case errors.As(err, new(*panicError)):
+		return err // it has to be logged, whoever is gone
 	case cancelled:
 		return procedure.Errorf(procedure.CodeClientClosedRequest, "the caller has cancelled: %w", err)
 	case errors.As(err, &e), errors.As(err, &c):

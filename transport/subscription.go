@@ -193,7 +193,7 @@ func (s *subscription) finish(err error) {
 		err = s.start(0, "")
 	}
 	s.stream.Drain()
-	if err != nil && !s.isStopped() && s.c.ctx.Err() == nil && !errors.Is(err, engine.ErrEnded) {
+	if err != nil && !s.isStopped() && s.c.ctx.Err() == nil && !s.c.unsent(err) {
 		frame, _ := s.c.errorFrame(s.id, s.jsonrpc, []byte(s.req.Name), told(s.ctx, err, false))
 		s.c.queue.Send(frame) // fails only if the connection has ended
 	} else if err != nil && s.c.ctx.Err() == nil {

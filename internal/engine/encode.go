@@ -130,8 +130,13 @@ func AppendError(dst []byte, id ID, jsonrpc bool, path []byte, e *procedure.Erro
 }
 
 // errorData returns the members of data, without braces and without those that
-// are ours.
+// are ours. Data whose methods panic is lost.
 func errorData(data any) (members []byte, lost bool) {
+	defer func() {
+		if recover() != nil {
+			members, lost = nil, true
+		}
+	}()
 	raw, err := procedure.JSON.Append(nil, data)
 	if err != nil || len(raw) == 0 || raw[0] != '{' {
 		return nil, string(raw) != "null"

@@ -260,6 +260,13 @@ func (q *Queue) waitLocked() error {
 // share the room below the mark with it.
 func (q *Queue) roomLocked() bool { return len(q.buf) < q.mark }
 
+// Err returns why nothing enters any more, nil as long as something does.
+func (q *Queue) Err() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.err
+}
+
 // Room reports whether the queue is below its mark.
 func (q *Queue) Room() bool {
 	q.mu.Lock()
