@@ -53,6 +53,12 @@ func (c *Client) newCall(ctx context.Context, req *procedure.Request) (*call, er
 	if limit := c.limits.Input; len(input) > limit {
 		return nil, procedure.Errorf(procedure.CodePayloadTooLarge, "%s: input of %d bytes is larger than %d", req.Name, len(input), limit)
 	}
+	if req.Input.Size() > 0 && !engine.IsJSON(input) { // a server would refuse the whole message
+		return nil, procedure.Errorf(procedure.CodeBadRequest, "%s: the input is not JSON", req.Name)
+	}
+	if len(req.After) > procedure.MaxID {
+		return nil, procedure.Errorf(procedure.CodeBadRequest, "%s: the ID to resume after is longer than %d bytes", req.Name, procedure.MaxID)
+	}
 	if len(req.Meta) > 0 && !engine.MetaFits(req.Meta) {
 		return nil, procedure.Errorf(procedure.CodeBadRequest, "%s: metadata is larger than 4 KiB, or a name in it is not UTF-8 or holds NUL", req.Name)
 	}
@@ -117,6 +123,7 @@ func (k *call) deliver(r *engine.Response) {
 	}
 	k.inbox.put(event{
 		message: procedure.Message{ID: r.EventID, Body: r.Data, Dropped: r.Dropped},
+		size:    r.Size,
 		last:    !k.subscription(),
 	})
 	if !k.subscription() {

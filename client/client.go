@@ -179,7 +179,7 @@ func (c *Client) sentLocked(k *call, conn *conn) {
 	switch {
 	case k.ended:
 	case k.at == nil: // conn is lost, perhaps behind k
-		c.strandedLocked(k, nil)
+		c.strandedLocked(k, nil, false)
 		if c.current != nil {
 			c.sendWaitingLocked()
 		}

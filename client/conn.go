@@ -231,7 +231,7 @@ func (c *Client) itemLocked(conn *conn, k *call, r *engine.Response) error {
 	case engine.ResultData:
 		held, bytes := k.inbox.held()
 		if !k.flow.arrive(&c.limits, held, bytes) {
-			if k.flow.limited {
+			if k.flow.broken() {
 				return &link.Violation{Code: wire.ClosePolicy, Reason: "more items than were asked for"}
 			}
 			k.end(procedure.Errorf(procedure.CodeTooManyRequests, "the loop over the stream is too far behind: %w", ErrSlow))

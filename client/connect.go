@@ -134,6 +134,7 @@ func (c *Client) untilMove(conn *conn) bool {
 // connect opens a connection, however many attempts that takes. It returns nil
 // if the client is closed first.
 func (c *Client) connect(wait bool) *conn {
+	var after time.Duration // what the server has asked to wait
 	for c.ctx.Err() == nil {
 		c.mu.Lock()
 		n := c.failed + 1
@@ -144,13 +145,14 @@ func (c *Client) connect(wait bool) *conn {
 				return nil
 			}
 			select {
-			case <-time.After(d):
+			case <-time.After(max(d, after)):
 			case <-c.ctx.Done():
 				return nil
 			}
 		}
 		wait = true
 		conn, err := c.attempt(c.ctx, n)
+		after = retryAfter(err)
 		switch {
 		case err == nil:
 			return conn
@@ -298,7 +300,7 @@ func (c *Client) orphanLocked(conn *conn, id uint64, k *call, err error) {
 	case k.next == conn && k.nextID == id:
 		k.next, k.overlap = nil, nil
 		if k.at == nil { // it does not stay where it was
-			c.strandedLocked(k, err)
+			c.strandedLocked(k, err, conn.proved)
 		}
 	case k.at != conn || k.id != id:
 		// It has moved on.
@@ -307,17 +309,18 @@ func (c *Client) orphanLocked(conn *conn, id uint64, k *call, err error) {
 	case k.sending:
 		k.at = nil
 	default:
-		c.strandedLocked(k, err)
+		c.strandedLocked(k, err, conn.proved)
 	}
 }
 
 // strandedLocked decides about a call that was sent to a connection which is
-// lost because of err.
-func (c *Client) strandedLocked(k *call, err error) {
+// lost because of err. Served says that it has served calls: then it may have
+// served a mutation, whatever it says of credentials now.
+func (c *Client) strandedLocked(k *call, err error, served bool) {
 	k.at = nil
 	switch {
 	case k.ended:
-	case refusesCredentials(err):
+	case refusesCredentials(err) && !(served && k.cmd.Kind == procedure.KindMutation):
 		k.end(err)
 	case c.dial == nil,
 		k.cmd.Kind == procedure.KindMutation,

@@ -222,13 +222,13 @@ func TestLoopTakesWhatIsHeldAtTheEnd(t *testing.T) {
 // slow loop is bounded: by items or by bytes. Then the loop gets what is held,
 // and an error.
 func TestSlowLoopOnAPlainServer(t *testing.T) {
-	for _, tt := range []struct{ size, most int }{{3, 4096}, {1000, 16}, {1010, 16}} {
+	for _, tt := range []struct{ size, most int }{{33, 4096}, {10_000, 16}, {10_010, 16}} { // of a whole message
 		t.Run(fmt.Sprint(tt.size), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newStage(t, stageSetup{plain: true, options: client.Options{Limits: wire.Limits{StreamBytes: 1000}}})
+				s := newStage(t, stageSetup{plain: true, options: client.Options{Limits: wire.Limits{StreamBytes: 10_000}}})
 				loop := s.start("subscribe s a slow")
 				other := s.start("subscribe o a")
-				item := []byte(fmt.Sprintf(`{"id":1,"result":{"data":%q}}`, strings.Repeat("x", tt.size-2)))
+				item := []byte(fmt.Sprintf(`{"id":1,"result":{"data":%q}}`, strings.Repeat("x", tt.size-len(`{"id":1,"result":{"data":""}}`))))
 				s.server("O").send(string(item)) // the loop has this one
 				for range tt.most {
 					s.server("O").conn.Write(t.Context(), item)

@@ -66,6 +66,9 @@ func dialError(err error) error {
 	return unavailable(err)
 }
 
+// maxRetryAfter bounds what a server may ask to wait before the next attempt.
+const maxRetryAfter = time.Hour
+
 // refusalError gives a server's refusal to upgrade the code of its HTTP status.
 func refusalError(r *link.Refusal) error {
 	code := procedure.CodeServiceUnavailable
@@ -81,9 +84,18 @@ func refusalError(r *link.Refusal) error {
 	}
 	e := procedure.AsError(procedure.Errorf(code, "server does not accept the connection: %w", r))
 	if seconds, err := strconv.Atoi(r.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		e.RetryAfter = time.Duration(seconds) * time.Second
+		e.RetryAfter = time.Duration(min(seconds, int(maxRetryAfter/time.Second))) * time.Second
 	}
 	return e
+}
+
+// retryAfter is how long the server that refused with err asks to wait before
+// the next attempt, within what a server may ask for.
+func retryAfter(err error) time.Duration {
+	if err == nil {
+		return 0
+	}
+	return min(procedure.AsError(err).RetryAfter, maxMoveDelay)
 }
 
 // lossError is why conn is lost: what the server has said before it closed, or

@@ -38,12 +38,15 @@ func (f *flow) open(l *wire.Limits, held int) int {
 // arrive counts an item that has arrived, and reports whether it may be held:
 // together with the held ones, of so many bytes.
 func (f *flow) arrive(l *wire.Limits, held, bytes int) bool {
-	if !f.limited {
-		return held < slack*l.StreamItems && bytes < slack*l.StreamBytes
+	if f.limited {
+		f.granted--
+		return f.granted >= 0 && held < slack*l.StreamItems
 	}
-	f.granted--
-	return f.granted >= 0
+	return held < slack*l.StreamItems && bytes < slack*l.StreamBytes
 }
+
+// broken reports whether the server has sent more than it was asked for.
+func (f *flow) broken() bool { return f.limited && f.granted < 0 }
 
 // take counts an item of size bytes that the loop has taken, with so many left
 // that wait for it, and returns how many more the server may send now: none,

@@ -9,6 +9,7 @@ import (
 // An event is one thing that happens to a call.
 type event struct {
 	message procedure.Message
+	size    int   // of the whole message, in bytes: all of it is kept
 	last    bool  // nothing follows
 	err     error // of the last one
 }
@@ -21,7 +22,7 @@ type inbox struct {
 	mu     sync.Mutex
 	events []event
 	head   int
-	bytes  int  // of the bodies held
+	bytes  int  // of the messages held
 	ended  bool // the last event is in
 }
 
@@ -36,7 +37,7 @@ func (b *inbox) put(e event) {
 	}
 	b.ended = e.last
 	b.events = append(b.events, e)
-	b.bytes += e.message.Body.Size()
+	b.bytes += e.size
 	select {
 	case b.ready <- struct{}{}:
 	default:
@@ -52,7 +53,7 @@ func (b *inbox) take() (e event, ok bool) {
 	}
 	e = b.events[b.head]
 	b.events[b.head] = event{}
-	b.bytes -= e.message.Body.Size()
+	b.bytes -= e.size
 	if b.head++; b.head == len(b.events) {
 		b.events, b.head = b.events[:0], 0
 	} else if b.head > 64 && b.head > len(b.events)/2 {

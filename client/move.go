@@ -120,7 +120,12 @@ func (c *Client) switchLocked(k *call) {
 func (c *Client) formerLocked(conn *conn, k *call, r *engine.Response) {
 	switch {
 	case r.Type == engine.ResultData && r.EventID == "" && !k.ended:
-		k.inbox.put(event{message: procedure.Message{Body: r.Data, Dropped: r.Dropped}})
+		held, bytes := k.inbox.held()
+		if !new(flow).arrive(&c.limits, held, bytes) { // it pays no heed to the stop
+			conn.link.Close(wire.ClosePolicy, "items after a stop", true)
+			return
+		}
+		k.inbox.put(event{message: procedure.Message{Body: r.Data, Dropped: r.Dropped}, size: r.Size})
 	case r.Type == engine.ResultStopped, r.Type == engine.ResultError:
 		delete(conn.calls, r.ID)
 		c.closeIdleLocked(conn)

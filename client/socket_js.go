@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 
 	"github.com/coder/websocket"
@@ -27,16 +26,20 @@ type browserConn struct{ ws *websocket.Conn }
 
 func (b *browserConn) Subprotocol() string { return b.ws.Subprotocol() }
 
+// Read skips what is binary: no server of this protocol sends it.
 func (b *browserConn) Read(ctx context.Context) ([]byte, error) {
-	kind, message, err := b.ws.Read(ctx)
-	var closed websocket.CloseError
-	switch {
-	case errors.As(err, &closed):
-		return nil, &wire.CloseError{Code: int(closed.Code), Reason: closed.Reason}
-	case err == nil && kind != websocket.MessageText:
-		return nil, &wire.CloseError{Code: wire.CloseProtocolError, Reason: "message is binary"}
+	for {
+		kind, message, err := b.ws.Read(ctx)
+		var closed websocket.CloseError
+		switch {
+		case errors.As(err, &closed):
+			return nil, &wire.CloseError{Code: int(closed.Code), Reason: closed.Reason}
+		case err != nil:
+			return nil, err
+		case kind == websocket.MessageText:
+			return message, nil
+		}
 	}
-	return message, err
 }
 
 func (b *browserConn) Write(ctx context.Context, p []byte) error {
@@ -49,9 +52,6 @@ func (b *browserConn) Close(code int, reason string) error {
 	if code != wire.CloseNormal && code < 3000 {
 		code, reason = wire.CloseNormal, ""
 	}
-	err := b.ws.Close(websocket.StatusCode(code), reason)
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return err
+	go b.ws.Close(websocket.StatusCode(code), reason) // ends with the browser's closing handshake, which may take a minute
+	return nil
 }

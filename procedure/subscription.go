@@ -3,6 +3,7 @@ package procedure
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 )
 
@@ -87,7 +88,8 @@ func (s *Stream[T]) Send(v T) error { return s.send(Tracked[T]{Data: v}) }
 
 // SendTracked is Send for an item that the subscriber can resume after: a
 // client that reconnects asks for what comes after the last ID it has seen.
-// The ID must not be empty nor hold NUL, CR or LF.
+// The ID must not be empty nor hold NUL, CR or LF, and has at most [MaxID]
+// bytes.
 func (s *Stream[T]) SendTracked(id string, v T) error {
 	if err := checkTrackedID(id); err != nil {
 		return err
@@ -121,9 +123,16 @@ func (s *Stream[T]) Forward(seq iter.Seq2[Tracked[T], error]) error {
 	return nil
 }
 
+// MaxID is the size in bytes of the largest ID of a tracked item, and so of
+// what a subscriber can resume after.
+const MaxID = 1024
+
 func checkTrackedID(id string) error {
-	if id == "" {
+	switch {
+	case id == "":
 		return errors.New("the ID of a tracked item is empty")
+	case len(id) > MaxID:
+		return fmt.Errorf("the ID of a tracked item has %d bytes, more than %d", len(id), MaxID)
 	}
 	for i := range len(id) {
 		if c := id[i]; c == 0 || c == '\r' || c == '\n' {

@@ -46,6 +46,7 @@ type Server struct {
 	mu      sync.Mutex
 	conns   map[*conn]struct{}
 	refusal error
+	over    bool // Shutdown or Close was called
 	serving sync.WaitGroup
 }
 
@@ -58,6 +59,24 @@ func NewServer(t testing.TB, h procedure.Handler, o *transport.ServerOptions) *S
 		s.serving.Wait()
 	})
 	return s
+}
+
+// Shutdown is that of transport.Server. Who dials from now on is refused.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.end()
+	return s.Server.Shutdown(ctx)
+}
+
+// Close is that of transport.Server. Who dials from now on is refused.
+func (s *Server) Close() error {
+	s.end()
+	return s.Server.Close()
+}
+
+func (s *Server) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
 }
 
 // Client returns a client that is connected, reconnects when its connection is
@@ -88,6 +107,9 @@ func (s *Server) Client(o *client.Options) *client.Client {
 func (s *Server) Dial(header http.Header, params map[string]string) (wire.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.refusal == nil && s.over {
+		return nil, procedure.Errorf(procedure.CodeServiceUnavailable, "server is shutting down")
+	}
 	if s.refusal != nil {
 		return nil, s.refusal
 	}

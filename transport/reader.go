@@ -132,6 +132,9 @@ func (c *Conn) dispatch(r *engine.Request) error {
 		kind := kinds[r.Method]
 		return c.refuse(r.ID, r.JSONRPC, []byte(path), procedure.Errorf(procedure.CodeNotFound, "No %q-procedure on path %q", kind, path))
 	}
+	if len(r.LastEventID) > procedure.MaxID {
+		return c.refuse(r.ID, r.JSONRPC, r.Path, procedure.Errorf(procedure.CodeBadRequest, "lastEventId is longer than %d bytes", procedure.MaxID))
+	}
 	req := procedure.Request{
 		Name:       path,
 		Kind:       kinds[r.Method],

@@ -260,6 +260,14 @@ func (q *Queue) waitLocked() error {
 // share the room below the mark with it.
 func (q *Queue) roomLocked() bool { return len(q.buf) < q.mark }
 
+// Writing reports whether something is being written: as long as that makes
+// progress the other end is alive, and where it does not the sink says so.
+func (q *Queue) Writing() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.writing
+}
+
 // Err returns why nothing enters any more, nil as long as something does.
 func (q *Queue) Err() error {
 	q.mu.Lock()

@@ -24,6 +24,7 @@ type Response struct {
 	Method string // of a notification, "" for a response; nothing but AfterMs counts beside it
 	After  time.Duration
 
+	Size    int    // of the message, in bytes
 	ID      uint64 // 0 for null, and for one that is not ours
 	Type    ResultType
 	EventID string // of a tracked item
@@ -41,7 +42,7 @@ const maxMethod = 32
 // Message must be UTF-8.
 func (s *Scanner) ScanResponse(message []byte) (Response, error) {
 	var (
-		r       Response
+		r       = Response{Size: len(message)}
 		members memberSet
 		failure []byte
 	)
@@ -150,6 +151,9 @@ func (s *Scanner) scanResult(b []byte, i int, r *Response) (int, error) {
 		case "id":
 			var text []byte
 			text, end, err = scanText(b, start, "result.id")
+			if len(text) > procedure.MaxID {
+				return end, malformed("result.id is longer than %d bytes", procedure.MaxID)
+			}
 			r.EventID = string(text)
 			return end, err
 		case "data":

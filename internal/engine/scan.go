@@ -1,5 +1,10 @@
 package engine
 
+import (
+	"math"
+	"unicode/utf8"
+)
+
 // The scanner walks over JSON text without building anything. It accepts
 // exactly the grammar of RFC 8259, whatever the depth, without recursion. All
 // its functions take the text and an index, and return the index behind what
@@ -12,6 +17,12 @@ const (
 	tooDeep fault = 1 << iota // nested deeper than the limit
 	nulName                   // a member name holds \u0000
 )
+
+// IsJSON reports whether text is one JSON value in UTF-8.
+func IsJSON(text []byte) bool {
+	end, _ := skipValue(text, skipSpace(text, 0), math.MaxInt)
+	return end > 0 && skipSpace(text, end) == len(text) && utf8.Valid(text)
+}
 
 func skipSpace(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {

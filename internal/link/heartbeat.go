@@ -2,6 +2,7 @@ package link
 
 import (
 	"errors"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -23,7 +24,7 @@ type heartbeat struct {
 // many connections opened together are not probed together. Call stop when the
 // link ends.
 func Watch(l Link, limits *wire.Limits) (stop func()) {
-	if limits.ProbeAfter <= 0 {
+	if limits.ProbeAfter == math.MaxInt64 { // switched off
 		return func() {}
 	}
 	half := limits.ProbeAfter / 2
@@ -45,6 +46,9 @@ func (h *heartbeat) look() {
 		h.probed = time.Time{}
 	}
 	switch {
+	case h.link.Queue().Writing(): // Stall and MinRate watch over that
+		h.probed = time.Time{}
+		h.timer.Reset(h.limits.ProbeTimeout)
 	case idle < h.limits.ProbeAfter:
 		h.timer.Reset(h.limits.ProbeAfter - idle)
 	case h.probed.IsZero():
