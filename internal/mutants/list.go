@@ -411,7 +411,7 @@ var mutants = []mutant{
 	{
 		name: "an answer that nobody can get any more is an error",
 		file: "transport/call.go",
-		old:  "if errors.Is(err, engine.ErrEnded) {",
+		old:  "if k.c.unsent(err) {",
 		new:  "if false {",
 		test: "TestEndOfAConnectionIsNotAnErrorOfItsCalls",
 	},
