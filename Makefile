@@ -20,7 +20,10 @@ each = for module in $(MODULES); do \
 	( cd "$$module"; [[ -z $$(go list ./... 2>/dev/null) ]] || { echo "--- $$module"; $(1); } ) || exit 1; \
 	done
 
-.PHONY: test fmt vet staticcheck imports tidy race mutants examples fuzz js
+# What of others the JavaScript needs; npm writes this file last.
+MODULES_JS := $(addsuffix /node_modules/.package-lock.json,$(PACKAGES_JS))
+
+.PHONY: test fmt vet staticcheck imports tidy race mutants examples fuzz js node_modules
 
 # Everything.
 test: fmt vet staticcheck tidy imports race mutants examples js fuzz
@@ -56,8 +59,20 @@ tidy:
 	@echo "=== tidy: go mod tidy -diff"
 	@for module in $(MODULES); do echo "--- $$module"; ( cd "$$module"; go mod tidy -diff ) || exit 1; done
 
-# The tests pass under the race detector.
-race:
+# The modules of others that the JavaScript needs are there.
+node_modules: $(MODULES_JS)
+
+$(MODULES_JS): %/node_modules/.package-lock.json: %/package-lock.json %/package.json
+	@echo "=== node_modules: npm ci in $*"
+	@if ! { command -v node && command -v npm; } >/dev/null; then \
+		echo "left out: there is no Node"; [[ $${CI:-} != true ]] || exit 1; \
+	else \
+		cd "$*"; npm ci --no-audit --no-fund; touch node_modules/.package-lock.json; \
+	fi
+
+# The tests pass under the race detector. Those of the client against a stock
+# server need Node.
+race: node_modules
 	@echo "=== race: go test -race ./..."
 	@$(call each,go test -race -timeout $(TIMEOUT) ./...)
 
@@ -78,12 +93,12 @@ fuzz:
 	@$(call each,FUZZTIME=$(FUZZTIME) "$(CURDIR)/.ci/fuzz")
 
 # The tests that drive a server from JavaScript pass.
-js:
+js: node_modules
 	@echo "=== js: npm test"
 	@if ! { command -v node && command -v npm; } >/dev/null; then \
 		echo "left out: there is no Node"; [[ $${CI:-} != true ]] || exit 1; \
 	else \
 		for package in $(PACKAGES_JS); do \
-			echo "--- $$package"; ( cd "$$package"; npm ci --no-audit --no-fund; npm test ) || exit 1; \
+			echo "--- $$package"; ( cd "$$package"; npm test ) || exit 1; \
 		done; \
 	fi

@@ -26,12 +26,14 @@ type call struct {
 	next    *conn  // is taking it over from at, during a move
 	nextID  uint64
 	waiting bool // in c.waiting
+	sending bool // submit waits for room in the queue of at; it decides what comes of that
 	ended   bool // its last event is in the inbox, or it has left
 
 	sends   int
 	started bool
 	lastID  string              // of the last item, to resume after
 	overlap map[string]struct{} // what at has delivered since next was asked to take over
+	seen    map[string]struct{} // of what at is going to repeat
 
 	flow, nextFlow flow // of at and of next
 }
@@ -52,7 +54,7 @@ func (c *Client) newCall(ctx context.Context, req *procedure.Request) (*call, er
 		return nil, procedure.Errorf(procedure.CodePayloadTooLarge, "%s: input of %d bytes is larger than %d", req.Name, len(input), limit)
 	}
 	if len(req.Meta) > 0 && !engine.MetaFits(req.Meta) {
-		return nil, procedure.Errorf(procedure.CodeBadRequest, "%s: metadata is larger than a server takes", req.Name)
+		return nil, procedure.Errorf(procedure.CodeBadRequest, "%s: metadata is larger than 4 KiB, or a name in it is not UTF-8 or holds NUL", req.Name)
 	}
 	k := &call{c: c, inbox: newInbox(), lastID: req.After, cmd: engine.Command{
 		Kind: req.Kind, Path: req.Name, Input: input, Meta: req.Meta,
@@ -88,8 +90,23 @@ func (k *call) command(conn *conn, id uint64, f *flow) []byte {
 // c.mu held.
 func (k *call) end(err error) {
 	if !k.ended {
-		k.ended = true
+		k.over()
 		k.inbox.put(event{last: true, err: err})
+	}
+}
+
+// over notes that nothing more comes of the call. Shutdown waits for that, and
+// not for what the caller makes of it. It is called with c.mu held.
+func (k *call) over() {
+	if k.ended {
+		return
+	}
+	k.ended = true
+	if c := k.c; !k.subscription() {
+		if c.active--; c.active == 0 && c.idle != nil {
+			close(c.idle)
+			c.idle = nil
+		}
 	}
 }
 
@@ -102,12 +119,19 @@ func (k *call) deliver(r *engine.Response) {
 		message: procedure.Message{ID: r.EventID, Body: r.Data, Dropped: r.Dropped},
 		last:    !k.subscription(),
 	})
-	k.ended = k.ended || !k.subscription()
+	if !k.subscription() {
+		k.over()
+	}
 }
 
-// wait runs until the call has ended, handing on what arrives.
+// wait runs until the call has ended, handing on what arrives. An answer that is
+// there counts more than a context that has ended; but a stream may have more
+// items than its loop takes.
 func (k *call) wait(ctx context.Context, reply procedure.Reply) error {
 	for {
+		if err := ctx.Err(); err != nil && k.subscription() {
+			return own(err)
+		}
 		e, ok := k.inbox.take()
 		if !ok {
 			select {

@@ -28,12 +28,14 @@ type Client struct {
 	mu      sync.Mutex
 	lastID  uint64
 	current *conn              // where calls are sent; nil: they wait
-	conns   map[*conn]struct{} // that are not lost, current included
+	conns   []*conn            // that are not lost, current included; the oldest first
+	calls   map[*call]struct{} // that somebody waits for
 	waiting []*call
 	active  int           // queries and mutations that have not ended
 	closing bool          // nothing new is accepted
 	closed  bool          // and no connection
 	failed  int           // attempts to connect, since a connection has proved to work
+	hops    int           // moves in a row, away from connections that did not stand long
 	idle    chan struct{} // made by Shutdown, closed when active is 0
 	ignored uint64        // messages that belong to nothing
 }
@@ -42,8 +44,10 @@ var _ procedure.Handler = (*Client)(nil)
 
 // Dial connects to the server at url: ws, wss, http or https. Ctx bounds the
 // first attempt, whose error it returns: with the code UNAUTHORIZED, FORBIDDEN,
-// NOT_FOUND, TOO_MANY_REQUESTS, TIMEOUT or SERVICE_UNAVAILABLE. Later attempts
-// are the client's own. Nil options are the defaults.
+// NOT_FOUND, TOO_MANY_REQUESTS or SERVICE_UNAVAILABLE, with TIMEOUT or
+// CLIENT_CLOSED_REQUEST if there was no answer in time, or as Endpoint returned
+// it if that has a code. Later attempts are the
+// client's own. Nil options are the defaults.
 //
 // A server that is told connection params judges them after the connection is
 // open: what it says of them is the error of calls, and the Cause of a
@@ -60,7 +64,7 @@ func Dial(ctx context.Context, url string, o *Options) (*Client, error) {
 		c.shut(err)
 		return nil, err
 	}
-	c.running.Go(func() { c.run(conn) }) // ends when the client is closed
+	c.start(conn)
 	return c, nil
 }
 
@@ -72,15 +76,20 @@ func New(conn wire.Conn, o *Options) *Client {
 	if c.options.Redial != nil {
 		c.dial = c.redial
 	}
-	open := overConn(conn, &c.limits)
-	open.params = c.options.Params
-	first := newConn(c, open)
-	c.running.Go(func() { c.run(first) }) // ends when the client is closed
+	first := overConn(conn, &c.limits)
+	first.params = c.options.Params
+	c.start(newConn(c, first))
 	return c
 }
 
+// start lets conn serve before anybody can call: it is open.
+func (c *Client) start(conn *conn) {
+	c.adopt(conn)
+	c.running.Go(func() { c.run(conn) }) // ends when the client is closed
+}
+
 func newClient(o *Options) *Client {
-	c := &Client{options: o.withDefaults(), conns: map[*conn]struct{}{}}
+	c := &Client{options: o.withDefaults(), calls: map[*call]struct{}{}}
 	c.limits = c.options.Limits
 	// A server closes a connection that cancels too much. Half of what it
 	// allows by default leaves the rest to subscriptions.
@@ -130,34 +139,68 @@ func (c *Client) ask(ctx context.Context, req *procedure.Request, reply procedur
 // submit sends k, or has it wait for a connection.
 func (c *Client) submit(ctx context.Context, k *call) error {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
 	case c.closing:
-		c.mu.Unlock()
 		return unavailable(ErrClosed)
 	case c.current == nil && len(c.waiting) >= c.options.MaxWaiting:
-		c.mu.Unlock()
 		return unavailable(ErrOffline)
 	}
+	c.calls[k] = struct{}{}
 	if !k.subscription() {
 		c.active++
 	}
 	if c.current == nil {
 		c.waitLocked(k)
-		c.mu.Unlock()
 		return nil
 	}
 	conn := c.current
 	frame := c.bindLocked(k, conn)
+	k.sending = true
 	c.mu.Unlock()
-	// A connection that ends meanwhile has told k, or sends it elsewhere.
 	err := conn.link.Queue().SendContext(ctx, frame)
-	if err != nil && err == ctx.Err() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.leaveLocked(k, false) // it was never sent
+	c.mu.Lock()
+	k.sending = false
+	switch {
+	case err == nil:
+		c.sentLocked(k, conn)
+	case err == ctx.Err():
+		c.leaveLocked(k, false)
 		return own(err)
+	default:
+		c.unsentLocked(k, conn)
 	}
 	return nil
+}
+
+// sentLocked catches up with what has happened to conn while k was being sent
+// to it.
+func (c *Client) sentLocked(k *call, conn *conn) {
+	switch {
+	case k.ended:
+	case k.at == nil: // conn is lost, perhaps behind k
+		c.strandedLocked(k, nil)
+		if c.current != nil {
+			c.sendWaitingLocked()
+		}
+	case k.subscription() && c.current != nil && c.current != conn: // a move has begun
+		c.takeOverLocked(k, c.current)
+	}
+}
+
+// unsentLocked has k, which conn has not taken because it is lost, wait for
+// another one.
+func (c *Client) unsentLocked(k *call, conn *conn) {
+	delete(conn.calls, k.id)
+	k.at = nil
+	if k.ended {
+		return
+	}
+	k.sends--
+	c.waitLocked(k)
+	if c.current != nil && c.current != conn {
+		c.sendWaitingLocked()
+	}
 }
 
 // bindLocked has conn serve k, and returns the frame to send.
@@ -171,7 +214,7 @@ func (c *Client) bindLocked(k *call, conn *conn) []byte {
 
 // waitLocked has k wait for a connection.
 func (c *Client) waitLocked(k *call) {
-	k.at, k.next, k.overlap, k.waiting = nil, nil, nil, true
+	k.at, k.next, k.overlap, k.seen, k.waiting = nil, nil, nil, nil, true
 	c.waiting = append(c.waiting, k)
 }
 
@@ -185,7 +228,8 @@ func (c *Client) leave(ctx context.Context, k *call) {
 }
 
 func (c *Client) leaveLocked(k *call, tell bool) {
-	k.ended = true
+	k.over()
+	delete(c.calls, k)
 	if k.waiting {
 		k.waiting = false
 		c.waiting = slices.DeleteFunc(c.waiting, func(w *call) bool { return w == k })
@@ -197,12 +241,6 @@ func (c *Client) leaveLocked(k *call, tell bool) {
 		k.next.releaseLocked(k, k.nextID, tell)
 	}
 	k.at, k.next = nil, nil
-	if !k.subscription() {
-		if c.active--; c.active == 0 && c.idle != nil {
-			close(c.idle)
-			c.idle = nil
-		}
-	}
 }
 
 // Stats is what a client has in hand.
@@ -219,11 +257,9 @@ func (c *Client) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := Stats{Calls: c.active, Waiting: len(c.waiting), Connections: len(c.conns), Ignored: c.ignored}
-	for conn := range c.conns {
-		for id, k := range conn.calls {
-			if k.subscription() && k.at == conn && k.id == id {
-				s.Subscriptions++
-			}
+	for k := range c.calls {
+		if k.subscription() && k.at != nil && !k.ended {
+			s.Subscriptions++
 		}
 	}
 	return s
@@ -270,31 +306,20 @@ func (c *Client) Shutdown(ctx context.Context) error {
 func (c *Client) shut(why error) {
 	c.mu.Lock()
 	c.closing, c.closed = true, true
-	c.endLocked(unavailable(why), func(*call) bool { return true })
-	conns := make([]*conn, 0, len(c.conns))
-	for conn := range c.conns {
-		conns = append(conns, conn)
-	}
-	c.mu.Unlock()
-	c.cancel()
-	for _, conn := range conns {
+	for _, conn := range c.conns { // first, so that no call that ends says so
 		conn.link.Close(wire.CloseNormal, "", false)
 	}
+	c.endLocked(unavailable(why), func(*call) bool { return true })
+	c.mu.Unlock()
+	c.cancel()
 	c.watchers.set(State{Status: StatusClosed, Cause: why})
 }
 
 // endLocked ends the calls of a kind with err.
 func (c *Client) endLocked(err error, kind func(*call) bool) {
-	for _, k := range c.waiting {
+	for k := range c.calls {
 		if kind(k) {
 			k.end(err)
-		}
-	}
-	for conn := range c.conns {
-		for _, k := range conn.calls {
-			if kind(k) {
-				k.end(err)
-			}
 		}
 	}
 }

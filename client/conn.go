@@ -18,21 +18,29 @@ type conn struct {
 	c        *Client
 	link     link.Link
 	extended bool
+	textual  bool              // its probes are text PINGs
 	params   map[string]string // to send first; nil: none
-	opened   time.Time
 	scanner  engine.Scanner
 	pings    *rate.Limiter
 
 	// left is closed when the client needs another connection: this one is
-	// lost, or its server has asked to move away from it after the given time.
-	left chan struct{}
+	// lost, or its server has asked to move away from it. Gone is closed when
+	// it is lost.
+	left, gone chan struct{}
+
+	// Of a move, set before left is closed.
+	after time.Duration // how long to wait before it
+	slow  int           // if not 0, no less than the back-off of this attempt
 
 	// All below is guarded by c.mu.
 	calls   map[uint64]*call // by id; of a call that has moved on, until its stop is answered
-	fences  []uint64         // the ids whose stops a PONG each answers
+	fences  []uint64         // what the PONGs to come are for: the id whose stop went before the PING, 0 for a probe
+	fenced  time.Time        // when the first stop was sent, zero if none was
 	leaving bool             // left is closed
-	after   time.Duration    // to wait before a move; set before left is closed
+	closing bool             // it was left, and has had nothing more to do
 	proved  bool             // the server has answered a call
+	opened  time.Time        // when it began to serve
+	before  int              // c.failed then
 	refusal error            // what the server said with the id null
 }
 
@@ -40,23 +48,24 @@ type conn struct {
 type opened struct {
 	link     link.Link
 	extended bool
+	textual  bool
 	params   map[string]string
 }
 
 func newConn(c *Client, o opened) *conn {
 	return &conn{
-		c: c, link: o.link, extended: o.extended, params: o.params,
-		opened:  time.Now(),
+		c: c, link: o.link, extended: o.extended, textual: o.textual, params: o.params,
 		scanner: engine.Scanner{MaxDepth: c.limits.Depth},
 		pings:   rate.NewLimiter(rate.Limit(c.limits.PingRate), c.limits.PingBurst),
 		left:    make(chan struct{}),
+		gone:    make(chan struct{}),
 		calls:   map[uint64]*call{},
 	}
 }
 
 // serve reads the connection until it ends.
 func (conn *conn) serve() {
-	stopWatching := link.Watch(conn.link, &conn.c.limits)
+	stopWatching := link.Watch(watched{conn.link, conn}, &conn.c.limits)
 	err := conn.read()
 	stopWatching()
 	var v *link.Violation
@@ -66,6 +75,22 @@ func (conn *conn) serve() {
 	conn.c.lost(conn, err)
 	conn.link.End()
 	<-conn.link.Gone()
+}
+
+// A watched link remembers its probes, so that their PONGs are not taken for
+// others.
+type watched struct {
+	link.Link
+	conn *conn
+}
+
+func (w watched) Probe() error {
+	w.conn.c.mu.Lock()
+	defer w.conn.c.mu.Unlock()
+	if w.conn.textual {
+		w.conn.fences = append(w.conn.fences, 0)
+	}
+	return w.Link.Probe()
 }
 
 func (conn *conn) read() error {
@@ -164,7 +189,9 @@ func (c *Client) dispatch(conn *conn, r *engine.Response) error {
 		}
 		return nil
 	}
-	conn.proved, conn.refusal = true, nil
+	if r.Type != engine.ResultError || conn.refusal == nil { // a server that refuses the connection may refuse its calls, too
+		c.provedLocked(conn)
+	}
 	if k.next == conn && k.nextID == r.ID {
 		c.switchLocked(k)
 	}
@@ -200,7 +227,7 @@ func (c *Client) answerLocked(conn *conn, k *call, r *engine.Response) {
 func (c *Client) itemLocked(conn *conn, k *call, r *engine.Response) error {
 	switch r.Type {
 	case engine.ResultStarted:
-		k.start()
+		k.start(r.EventID)
 	case engine.ResultData:
 		held, bytes := k.inbox.held()
 		if !k.flow.arrive(&c.limits, held, bytes) {
@@ -212,7 +239,12 @@ func (c *Client) itemLocked(conn *conn, k *call, r *engine.Response) error {
 			conn.releaseLocked(k, r.ID, true)
 			return nil
 		}
-		k.start() // a server may leave it out
+		k.start("") // a server may leave it out
+		if k.next != nil && len(k.overlap) == maxOverlap {
+			k.at = nil
+			conn.releaseLocked(k, r.ID, true)
+			return nil
+		}
 		if k.repeats(r) {
 			k.consumedLocked(r.Data.Size())
 			return nil
@@ -235,10 +267,14 @@ func (c *Client) itemLocked(conn *conn, k *call, r *engine.Response) error {
 	return nil
 }
 
-// start hands on that the subscription has started, once.
-func (k *call) start() {
+// start hands on that the subscription has started, once. Position is where to
+// resume from if the connection is lost before the first item.
+func (k *call) start(position string) {
 	if !k.started {
 		k.started = true
-		k.inbox.put(event{message: procedure.Message{Type: procedure.TypeStarted}})
+		k.inbox.put(event{message: procedure.Message{Type: procedure.TypeStarted, ID: position}})
+	}
+	if k.lastID == "" {
+		k.lastID = position
 	}
 }

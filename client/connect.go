@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -29,34 +30,69 @@ func (c *Client) redial(ctx context.Context, attempt int) (opened, error) {
 // overConn makes a connection of conn. Its other end is one of ours unless
 // conn has negotiated a subprotocol and says otherwise.
 func overConn(conn wire.Conn, limits *wire.Limits) opened {
-	o := opened{link: link.Over(context.Background(), conn, limits), extended: true}
+	o := opened{link: link.Over(context.Background(), conn, limits), extended: true, textual: true}
 	if negotiated, ok := conn.(interface{ Subprotocol() string }); ok {
 		o.extended = negotiated.Subprotocol() == link.Subprotocol
 	}
 	return o
 }
 
-// attempt opens a connection.
+// attempt opens a connection. It waits for the dialer, which calls back to the
+// application, no longer than ctx: the application may be closing the client.
 func (c *Client) attempt(ctx context.Context, n int) (*conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.options.DialTimeout)
 	defer cancel()
-	o, err := c.dial(ctx, n)
-	if err != nil {
-		return nil, dialError(err)
+	type result struct {
+		opened
+		err error
 	}
-	return newConn(c, o), nil
-}
-
-// run sees to it that there is a connection: conn first, nil for none yet.
-func (c *Client) run(conn *conn) {
-	moving := true // the first attempt is not waited for either
-	for {
-		if conn == nil {
-			if conn = c.connect(!moving); conn == nil {
-				return
+	done := make(chan result)
+	go func() { // ends when the dialer returns, for which ctx asks
+		o, err := c.dial(ctx, n)
+		select {
+		case done <- result{o, err}:
+		case <-ctx.Done():
+			if err == nil { // too late
+				o.link.Close(wire.CloseNormal, "", false)
+				o.link.End()
 			}
 		}
-		c.adopt(conn)
+	}()
+	select {
+	case r := <-done:
+		if r.err != nil {
+			return nil, dialError(r.err)
+		}
+		return newConn(c, r.opened), nil
+	case <-ctx.Done():
+		return nil, dialError(ctx.Err())
+	}
+}
+
+// backoff asks the application how long to wait before an attempt. It returns
+// false if the client is closed meanwhile, perhaps by the application.
+func (c *Client) backoff(attempt int) (wait time.Duration, ok bool) {
+	answer := make(chan time.Duration, 1)
+	go func() { answer <- c.options.Backoff(attempt) }() // ends when the application returns
+	select {
+	case wait = <-answer:
+		return wait, true
+	case <-c.ctx.Done():
+		return 0, false
+	}
+}
+
+// run sees to it that there is a connection: conn is the first one, nil if
+// there is none yet.
+func (c *Client) run(conn *conn) {
+	wait := false // the first attempt is not waited for
+	for {
+		if conn == nil {
+			if conn = c.connect(wait); conn == nil {
+				return
+			}
+			c.adopt(conn)
+		}
 		select {
 		case <-conn.left:
 		case <-c.ctx.Done():
@@ -65,27 +101,50 @@ func (c *Client) run(conn *conn) {
 		if c.dial == nil {
 			return
 		}
-		moving = conn.after > 0
-		select {
-		case <-time.After(conn.after):
-		case <-conn.link.Gone(): // before the move
-		case <-c.ctx.Done():
-			return
-		}
-		conn = nil
+		wait, conn = !c.untilMove(conn), nil
 	}
+}
+
+// untilMove returns true when the time to move away from conn has come, false
+// if conn is lost before that: its server's other clients have lost theirs,
+// too, and are not to come back together.
+func (c *Client) untilMove(conn *conn) bool {
+	after := conn.after
+	if conn.slow > 0 {
+		wait, ok := c.backoff(conn.slow)
+		if !ok {
+			return false
+		}
+		after = max(after, wait)
+	}
+	select {
+	case <-conn.gone:
+		return false
+	default:
+	}
+	select {
+	case <-time.After(min(after, maxMoveDelay)):
+		return true
+	case <-conn.gone:
+	case <-c.ctx.Done():
+	}
+	return false
 }
 
 // connect opens a connection, however many attempts that takes. It returns nil
 // if the client is closed first.
 func (c *Client) connect(wait bool) *conn {
-	for {
+	for c.ctx.Err() == nil {
 		c.mu.Lock()
 		n := c.failed + 1
 		c.mu.Unlock()
 		if wait {
+			d, ok := c.backoff(n)
+			if !ok {
+				return nil
+			}
 			select {
-			case <-time.After(c.options.Backoff(n)):
+			case <-time.After(d):
 			case <-c.ctx.Done():
 				return nil
 			}
@@ -103,6 +162,7 @@ func (c *Client) connect(wait bool) *conn {
 		c.offlineLocked(err)
 		c.mu.Unlock()
 	}
+	return nil
 }
 
 // offlineLocked says why there is no connection, if there is none. Who waits
@@ -129,23 +189,17 @@ func (c *Client) adopt(conn *conn) {
 		conn.link.Close(wire.CloseNormal, "", false)
 		return
 	}
-	former := c.current
+	if c.current == nil {
+		c.watchers.set(State{Status: StatusOpen})
+	}
 	c.current = conn
-	c.conns[conn] = struct{}{}
+	c.conns = append(c.conns, conn)
+	conn.opened, conn.before = time.Now(), c.failed
 	if conn.params != nil {
 		conn.link.Queue().Put(engine.AppendParams(nil, conn.params)) // if it fails the connection is lost, and the reader says so; below too
 	}
 	c.sendWaitingLocked()
-	if former != nil {
-		for _, id := range slices.Sorted(maps.Keys(former.calls)) {
-			k := former.calls[id]
-			if k.subscription() && k.at == former && k.id == id && k.next == nil && !k.ended {
-				c.takeOverLocked(k, conn)
-			}
-		}
-		c.closeIdleLocked(former)
-	}
-	c.watchers.set(State{Status: StatusOpen})
+	c.moveLocked(conn)
 }
 
 // sendWaitingLocked sends what waits, in the order in which it came.
@@ -158,126 +212,64 @@ func (c *Client) sendWaitingLocked() {
 			continue
 		}
 		// At once, room or not: all of it is in memory already.
-		c.current.link.Queue().Put(c.bindLocked(k, c.current))
+		if c.current.link.Queue().Put(c.bindLocked(k, c.current)) != nil { // it is lost, and about to say so
+			delete(c.current.calls, k.id)
+			k.sends--
+			c.waitLocked(k)
+		}
 	}
 }
 
-// takeOverLocked asks conn to take over a subscription.
-func (c *Client) takeOverLocked(k *call, conn *conn) {
-	c.lastID++
-	k.next, k.nextID = conn, c.lastID
-	k.overlap = map[string]struct{}{}
-	conn.calls[k.nextID] = k
-	conn.link.Queue().Put(k.command(conn, k.nextID, &k.nextFlow))
-}
-
-// maxOverlap is how many items of the former connection are remembered during
-// a move. Further ones are left to the next one, which has them too.
-const maxOverlap = 4096
-
-// repeats reports whether r is not to be delivered: because it has been, by the
-// connection before, or because the next one is going to.
-func (k *call) repeats(r *engine.Response) bool {
-	if r.EventID == "" {
-		return false
-	}
-	if k.next == nil {
-		_, again := k.overlap[r.EventID]
-		delete(k.overlap, r.EventID)
-		return again
-	}
-	if len(k.overlap) >= maxOverlap {
-		return true
-	}
-	k.overlap[r.EventID] = struct{}{}
-	return false
-}
-
-// switchLocked lets the next connection serve k: its first frame is there. The
-// former one is asked to stop, and to say when it has read that.
-func (c *Client) switchLocked(k *call) {
-	former, id := k.at, k.id
-	k.at, k.id, k.flow, k.next = k.next, k.nextID, k.nextFlow, nil
-	if former == nil || former.calls[id] != k {
-		return
-	}
-	former.fences = append(former.fences, id)
-	former.post(engine.AppendStop(nil, id))
-	former.post([]byte(engine.Ping))
-}
-
-// formerLocked handles what a subscription that has moved on gets from where it
-// was: items without an ID, which nobody repeats, and the answer to the stop.
-func (c *Client) formerLocked(conn *conn, k *call, r *engine.Response) {
-	switch {
-	case r.Type == engine.ResultData && r.EventID == "" && !k.ended:
-		k.inbox.put(event{message: procedure.Message{Body: r.Data, Dropped: r.Dropped}})
-	case r.Type == engine.ResultStopped, r.Type == engine.ResultError:
-		delete(conn.calls, r.ID)
-		c.closeIdleLocked(conn)
-	}
-}
-
-// pong handles the answer to the PING behind a stop: nothing of that
-// subscription is going to arrive any more.
-func (c *Client) pong(conn *conn) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(conn.fences) == 0 {
-		return
-	}
-	id := conn.fences[0]
-	conn.fences = conn.fences[1:]
-	delete(conn.calls, id)
-	c.closeIdleLocked(conn)
-}
-
-// closeIdleLocked closes a connection that was left and has nothing to do.
-func (c *Client) closeIdleLocked(conn *conn) {
-	if _, alive := c.conns[conn]; alive && conn != c.current && len(conn.calls) == 0 {
-		conn.link.Close(wire.CloseNormal, "", false)
-	}
-}
-
-// maxMoveDelay bounds what a server may ask to wait before a move.
-const maxMoveDelay = time.Minute
-
-// leaveConnLocked moves away from conn, because its server asks for it.
-func (c *Client) leaveConnLocked(conn *conn, after time.Duration) {
-	if conn != c.current || conn.leaving || c.dial == nil {
-		return
-	}
+// provedLocked notes that the server has answered a call.
+func (c *Client) provedLocked(conn *conn) {
+	conn.refusal = nil
 	if !conn.proved {
-		// A server that sends all who come away has its clients go slower.
-		c.failed++
-		after = max(after, c.options.Backoff(c.failed))
+		conn.proved = true
+		if conn == c.current {
+			c.failed = 0
+		}
 	}
-	conn.after = min(max(after, 1), maxMoveDelay)
-	conn.leaving = true
-	close(conn.left)
 }
 
-// steady is how long a connection has to last to count as one that works,
-// although nothing was asked of it.
-const steady = 10 * time.Second
+// standing is how long a connection without calls has to stand to prove that it
+// works: a silent one would have been probed by then.
+const standing = time.Minute
+
+// worked reports whether the connection has proved to work.
+func (conn *conn) worked() bool { return conn.proved || time.Since(conn.opened) >= standing }
+
+// failedLocked counts the attempts that have failed when the current connection
+// is lost because of err.
+func (c *Client) failedLocked(conn *conn, err error) {
+	var v *link.Violation
+	switch {
+	case errors.As(err, &v) && v.Code != wire.ClosePolicy:
+		// What the server answers breaks the protocol or a limit, and is going
+		// to do so again.
+		c.failed = conn.before + 1
+	case conn.worked():
+		c.failed = 0
+	case !conn.leaving: // that has been counted
+		c.failed++
+	}
+}
 
 // lost ends a connection because of err: what it served is resumed, asked again
 // or failed.
 func (c *Client) lost(conn *conn, err error) {
 	c.mu.Lock()
-	delete(c.conns, conn)
-	if conn.refusal != nil {
-		err = conn.refusal
+	if i := slices.Index(c.conns, conn); i >= 0 {
+		c.conns = slices.Delete(c.conns, i, i+1)
 	}
-	if conn.proved || time.Since(conn.opened) > steady {
-		c.failed = 0
-	} else {
-		c.failed++
-	}
+	err = conn.lossError(err)
+	close(conn.gone)
 	if c.current == conn {
+		c.failedLocked(conn, err)
 		c.current = nil
-		for other := range c.conns { // a move has failed: the former one goes on
-			c.current = other
+		for _, former := range c.conns { // a move has failed: the latest of those goes on
+			if !former.closing {
+				c.current = former
+			}
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(conn.calls)) {
@@ -287,7 +279,7 @@ func (c *Client) lost(conn *conn, err error) {
 	if c.current != nil {
 		c.sendWaitingLocked()
 	}
-	if !c.closed {
+	if !c.closed && c.dial != nil {
 		c.offlineLocked(err)
 	}
 	if !conn.leaving {
@@ -304,20 +296,32 @@ func (c *Client) lost(conn *conn, err error) {
 func (c *Client) orphanLocked(conn *conn, id uint64, k *call, err error) {
 	switch {
 	case k.next == conn && k.nextID == id:
-		k.next, k.overlap = nil, nil // it stays where it is
+		k.next, k.overlap = nil, nil
+		if k.at == nil { // it does not stay where it was
+			c.strandedLocked(k, err)
+		}
 	case k.at != conn || k.id != id:
 		// It has moved on.
 	case k.next != nil:
-		k.at, k.id, k.flow, k.next = k.next, k.nextID, k.nextFlow, nil
+		k.switchOver()
+	case k.sending:
+		k.at = nil
+	default:
+		c.strandedLocked(k, err)
+	}
+}
+
+// strandedLocked decides about a call that was sent to a connection which is
+// lost because of err.
+func (c *Client) strandedLocked(k *call, err error) {
+	k.at = nil
+	switch {
 	case k.ended:
-		k.at = nil
 	case refusesCredentials(err):
-		k.at = nil
 		k.end(err)
 	case c.dial == nil,
 		k.cmd.Kind == procedure.KindMutation,
 		k.cmd.Kind == procedure.KindQuery && k.sends >= maxSends:
-		k.at = nil
 		k.end(connectionLost(err))
 	default:
 		c.waitLocked(k)

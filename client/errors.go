@@ -50,15 +50,24 @@ func connectionLost(err error) error {
 // own is the error of a call whose context has ended.
 func own(err error) error { return procedure.AsError(err) }
 
-// dialError gives a server's refusal to upgrade the code of its HTTP status.
+// dialError is why an attempt to connect failed: what the server says by its
+// refusal to upgrade, or the callbacks of Options by a code.
 func dialError(err error) error {
-	var r *link.Refusal
-	if !errors.As(err, &r) {
-		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-			return own(err)
-		}
-		return unavailable(err)
+	var (
+		r    *link.Refusal
+		code procedure.Code
+	)
+	switch {
+	case errors.As(err, &r):
+		return refusalError(r)
+	case errors.As(err, &code), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return own(err)
 	}
+	return unavailable(err)
+}
+
+// refusalError gives a server's refusal to upgrade the code of its HTTP status.
+func refusalError(r *link.Refusal) error {
 	code := procedure.CodeServiceUnavailable
 	switch r.Status {
 	case http.StatusUnauthorized:
@@ -77,11 +86,22 @@ func dialError(err error) error {
 	return e
 }
 
+// lossError is why conn is lost: what the server has said before it closed, or
+// else err.
+func (conn *conn) lossError(err error) error {
+	var closed *wire.CloseError
+	switch {
+	case conn.refusal != nil:
+		return conn.refusal
+	case errors.As(err, &closed) && closed.Code == wire.CloseUnauthorized:
+		return procedure.Errorf(procedure.CodeUnauthorized, "server does not accept the credentials: %w", err)
+	}
+	return err
+}
+
 // refusesCredentials reports whether err says that the server knows who is
 // asking for a connection and does not want them: trying again with the same
 // credentials brings the same.
 func refusesCredentials(err error) bool {
-	var closed *wire.CloseError
-	return errors.Is(err, procedure.CodeUnauthorized) || errors.Is(err, procedure.CodeForbidden) ||
-		errors.As(err, &closed) && closed.Code == wire.CloseUnauthorized
+	return errors.Is(err, procedure.CodeUnauthorized) || errors.Is(err, procedure.CodeForbidden)
 }

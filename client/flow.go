@@ -6,7 +6,8 @@ import (
 )
 
 // A flow counts the items of a subscription that a server of ours may still
-// send, so that a slow loop slows the procedure down and nothing piles up.
+// send, so that a slow loop slows the procedure down and nothing piles up. What
+// is under way and what waits for the loop are together no more than a window.
 type flow struct {
 	limited bool // the server keeps to it
 	window  int  // how many items may be under way or held
@@ -44,18 +45,19 @@ func (f *flow) arrive(l *wire.Limits, held, bytes int) bool {
 	return f.granted >= 0
 }
 
-// take counts an item of size bytes that the loop has taken, and returns how
-// many more the server may send now: none, mostly.
-func (f *flow) take(l *wire.Limits, size int) (grant int) {
+// take counts an item of size bytes that the loop has taken, with so many left
+// that wait for it, and returns how many more the server may send now: none,
+// mostly. The next window is as many items of that size as fit.
+func (f *flow) take(l *wire.Limits, size, held int) (grant int) {
 	f.taken++
 	f.bytes += size
-	if !f.limited || 2*f.taken < f.window {
+	if free := f.window - held - f.granted; !f.limited || 2*free < f.window {
 		return 0
 	}
 	fitting := l.StreamBytes / max(f.bytes/f.taken, 1)
 	next := min(max(fitting, 1), l.StreamItems, 2*f.window)
-	grant = max(f.taken+next-f.window, 0)
-	if grant == 0 {
+	grant = next - held - f.granted
+	if grant <= 0 {
 		return 0 // the window shrinks: what is under way is enough
 	}
 	f.window, f.taken, f.bytes = next, 0, 0
@@ -74,7 +76,8 @@ func (k *call) consumedLocked(size int) {
 	if k.at == nil {
 		return // the next connection starts over
 	}
-	if grant := k.flow.take(&k.c.limits, size); grant > 0 {
+	held, _ := k.inbox.held()
+	if grant := k.flow.take(&k.c.limits, size, held); grant > 0 {
 		k.at.post(engine.AppendCredit(nil, k.id, grant))
 	}
 }

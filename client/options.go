@@ -23,17 +23,18 @@ type Options struct {
 	// Endpoint, if not nil, is asked before each attempt to connect where to
 	// connect to and with which credentials; what it leaves zero is taken from
 	// the URL and the fields above. Attempt counts from 1 and starts over once
-	// a connection has proved to work. An error counts as a failed attempt.
-	// The context ends after DialTimeout.
+	// a connection has proved to work. An error counts as a failed attempt;
+	// one with the code UNAUTHORIZED or FORBIDDEN ends what waits, as a
+	// server's does. The context ends after DialTimeout.
 	Endpoint func(ctx context.Context, attempt int) (Endpoint, error)
 
 	// HTTPClient sends the upgrade request; nil means http.DefaultClient. It
 	// has to speak HTTP/1.1. Proxies, cookies and TLS are set here.
 	HTTPClient *http.Client
 
-	// Redial opens the next connection of a client made with [New]. Nil means
-	// that such a client is closed when its connection is lost. [Dial] does
-	// not use it.
+	// Redial opens the next connection of a client made with [New], as
+	// Endpoint says where the next one of Dial's goes. Nil means that such a
+	// client is closed when its connection is lost. [Dial] does not use it.
 	Redial func(ctx context.Context, attempt int) (wire.Conn, error)
 
 	// Middleware wraps every call and subscription, the first one outermost.

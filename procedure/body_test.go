@@ -18,7 +18,7 @@ type reversed struct{}
 func (reversed) Append(dst []byte, v any) ([]byte, error) {
 	s, ok := v.(string)
 	if !ok {
-		return dst, fmt.Errorf("%T is no string", v)
+		return append(dst, "half"...), fmt.Errorf("%T is no string", v)
 	}
 	for i := range len(s) {
 		dst = append(dst, s[len(s)-1-i])
@@ -200,6 +200,8 @@ func TestCountTo(t *testing.T) {
 	require.Zero(t, counted(procedure.Body{}))
 	require.Zero(t, counted(procedure.Value(make(chan int))), "what fails does not count")
 	require.Zero(t, counted(procedure.Malformed(io.EOF)))
+	procedure.Value(5).CountTo(&n).Append(nil, reversed{})
+	require.Zero(t, n.Load(), "nor does what was written of it")
 
 	n.Store(0)
 	b := procedure.Encoded([]byte(`12345`), procedure.JSON)

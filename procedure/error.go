@@ -3,6 +3,7 @@ package procedure
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -60,7 +61,7 @@ func (e *Error) Error() string {
 		s += ": " + e.Message
 	}
 	if e.cause != nil {
-		s += ": " + e.cause.Error()
+		s += ": " + fmt.Sprint(e.cause) // also if it is a nil pointer
 	}
 	return s
 }

@@ -29,6 +29,8 @@ func TestErrorReads(t *testing.T) {
 		{procedure.Errorf(procedure.CodeConflict, "save: %w", io.EOF), "CONFLICT: save: EOF"},
 		{procedure.Errorf(procedure.CodeConflict, "%w", io.EOF), "CONFLICT: EOF"},
 		{procedure.Errorf(procedure.CodeConflict, "save: %w", procedure.CodeNotFound), "CONFLICT: save: NOT_FOUND"},
+		{procedure.Errorf(procedure.CodeConflict, "save: %w", (*secretError)(nil)), "CONFLICT: save: <nil>"},
+		{procedure.AsError((*secretError)(nil)), "INTERNAL_SERVER_ERROR: Internal server error: <nil>"},
 	} {
 		require.EqualError(t, tt.err, tt.want)
 	}

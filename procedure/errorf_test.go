@@ -43,6 +43,8 @@ func TestErrorfLeavesCausesOut(t *testing.T) {
 		{"'%w' - while saving", "while saving", []any{secret}},
 		{"(%w) while saving", "while saving", []any{secret}},
 		{"save %s: %w", "save the users'", []any{"the users'", secret}},
+		{"save %q %w: later", `save "lobby": later`, []any{"lobby", secret}},
+		{" save %w ", "save", []any{secret}},
 		{"save: %w.", "save.", []any{secret}},
 		{"%w", "", []any{secret}},
 		{"  %w  ", "", []any{secret}},

@@ -21,6 +21,7 @@ const alert procedure.Event[tag] = "alert"
 // A board is an EventSource, and the Audience of all who listen to it.
 type board struct {
 	mu         sync.Mutex // guards all below
+	binds      int
 	types      map[string]reflect.Type
 	validators map[string]*procedure.Validator
 	listeners  map[chan procedure.Body]string // and the event they listen to
@@ -39,6 +40,7 @@ func newBoard() *board {
 func (b *board) BindEvent(name string, t reflect.Type, v *procedure.Validator) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.binds++
 	if other, bound := b.types[name]; bound && other != t {
 		panic(fmt.Sprintf("%s is bound with %v and %v", name, other, t))
 	}
@@ -253,6 +255,7 @@ func TestPushUsesTheRoutersValidator(t *testing.T) {
 	require.Nil(t, b.EventValidator("shout"))
 	p.With(procedure.Options{Summary: "s"})
 	require.Nil(t, b.EventValidator("shout"))
+	require.Equal(t, 1, b.binds, "there is nothing new to tell")
 	p = p.With(procedure.Options{Validator: own})
 	require.Same(t, own, b.EventValidator("shout"))
 	require.NoError(t, p.Check())

@@ -64,7 +64,7 @@ type Request struct {
 // A Message is one reply.
 type Message struct {
 	Type MessageType
-	ID   string // of a tracked item, "" for others
+	ID   string // of a tracked item; of Started where to resume if no item comes; else ""
 	Body Body
 
 	// Dropped counts the items of this stream that its policy dropped since

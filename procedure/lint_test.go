@@ -2,6 +2,7 @@ package procedure_test
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"time"
 
@@ -21,6 +22,11 @@ type (
 		Height int `json:"Size"`
 	}
 )
+
+// hexed is a number in Go and a string in JSON.
+type hexed int64
+
+func (h hexed) MarshalText() ([]byte, error) { return strconv.AppendInt(nil, int64(h), 16), nil }
 
 // linted is one finding in the input: where it is, and the words that say what
 // is wrong and what to do.
@@ -124,6 +130,7 @@ func TestLintTellsPlaceAndRemedy(t *testing.T) {
 		"types that encode themselves": {echoes[struct {
 			ID   uuid.UUID `json:"id"`
 			When time.Time `json:"when"`
+			N    hexed     `json:"n"`
 		}](), nil},
 		"a type inside itself": {echoes[Nested](), nil},
 		"a clean one":          {echoes[address](), nil},

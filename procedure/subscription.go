@@ -160,7 +160,7 @@ var errGone = errors.New("subscriber is gone")
 func stream[T any](ctx context.Context, h Handler, req *Request) iter.Seq2[Tracked[T], error] {
 	return func(yield func(Tracked[T], error) bool) {
 		ctx, cancel := context.WithCancel(WithQueue(ctx, false))
-		next, stop := iter.Pull2(messages(ctx, cancel, h, req))
+		next, stop := iter.Pull2(messages(ctx, h, req))
 		defer stop()
 		defer cancel() // before stop, which waits for h
 		for {
@@ -186,7 +186,7 @@ func stream[T any](ctx context.Context, h Handler, req *Request) iter.Seq2[Track
 }
 
 // messages has h serve req and yields its replies, and its error at the end.
-func messages(ctx context.Context, cancel func(), h Handler, req *Request) iter.Seq2[Message, error] {
+func messages(ctx context.Context, h Handler, req *Request) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		// Whoever holds the turn may yield if it is true, and nobody may once it
 		// is false. It is held while the body of the loop runs, so it is no
@@ -196,10 +196,7 @@ func messages(ctx context.Context, cancel func(), h Handler, req *Request) iter.
 		deliver := func(m Message, err error) (live bool) {
 			live = <-turn
 			defer func() { turn <- live }()
-			if live && !yield(m, err) {
-				live = false
-				cancel()
-			}
+			live = live && yield(m, err)
 			return live
 		}
 		// Also if h panics while a goroutine of its own is about to yield.

@@ -24,6 +24,9 @@ type broker interface {
 
 // A cursor is one reader's place. It is for one goroutine.
 type cursor interface {
+	// position returns where the next item is read after.
+	position() string
+
 	// next waits for the next item. Its error is io.EOF once the broker is
 	// closed and all is read, a *procedure.Gap if the item is no longer held,
 	// or that of ctx.
@@ -56,7 +59,8 @@ func serve(ctx context.Context, b broker, after string, reply procedure.Reply) e
 		return err
 	}
 	defer c.detach()
-	if err := reply(procedure.Message{Type: procedure.TypeStarted, Overflow: procedure.OverflowBlock}); err != nil {
+	// The position is for a subscriber that is cut off before the first item.
+	if err := reply(procedure.Message{Type: procedure.TypeStarted, ID: c.position(), Overflow: procedure.OverflowBlock}); err != nil {
 		return err
 	}
 	for {

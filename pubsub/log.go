@@ -177,6 +177,8 @@ func (c *logCursor) next(ctx context.Context) (item, error) {
 	}
 }
 
+func (c *logCursor) position() string { return formatPosition(c.log.epoch, c.seq) }
+
 func (c *logCursor) detach() {
 	c.log.mu.Lock()
 	defer c.log.mu.Unlock()

@@ -80,7 +80,11 @@ func (p *peer) frames() (frames []string) {
 	}
 }
 
-func started(id int) string { return fmt.Sprintf(`{"id":%d,"result":{"type":"started"}}`, id) }
+// started is what a client of ours gets: the position too, to resume after if
+// no item comes.
+func started(id int, position string) string {
+	return fmt.Sprintf(`{"id":%d,"result":{"type":"started","id":%q}}`, id, position)
+}
 func stopped(id int) string { return fmt.Sprintf(`{"id":%d,"result":{"type":"stopped"}}`, id) }
 
 func data(id int, position, text string) string {
@@ -109,7 +113,7 @@ func TestTopicOnTheWire(t *testing.T) {
 		topic := pubsub.NewTopic[string](&pubsub.Options{History: 2})
 		p := serveNews(t, topic, procedure.Options{})
 		p.subscribe(1, "")
-		require.Equal(t, []string{started(1)}, p.frames())
+		require.Equal(t, []string{started(1, topic.Position())}, p.frames())
 		positions := publish(t, topic, "a", "b")
 		require.Equal(t, []string{data(1, positions[0], "a"), data(1, positions[1], "b")}, p.frames())
 		p.stop(1)
@@ -119,7 +123,7 @@ func TestTopicOnTheWire(t *testing.T) {
 		// Away for one item.
 		positions = append(positions, publish(t, topic, "c")...)
 		p.subscribe(2, positions[1])
-		require.Equal(t, []string{started(2), data(2, positions[2], "c")}, p.frames())
+		require.Equal(t, []string{started(2, positions[1]), data(2, positions[2], "c")}, p.frames())
 		topic.Publish(t.Context(), "d")
 		require.Equal(t, []string{data(2, topic.Position(), "d")}, p.frames())
 
@@ -129,7 +133,7 @@ func TestTopicOnTheWire(t *testing.T) {
 		require.Equal(t, []string{gapped(3, positions[0], positions[1])}, got)
 		requireGap(t, decode(t, got[0]), positions[0], positions[1])
 		p.subscribe(4, positions[1])
-		require.Equal(t, []string{started(4), data(4, positions[2], "c"), data(4, topic.Position(), "d")}, p.frames())
+		require.Equal(t, []string{started(4, positions[1]), data(4, positions[2], "c"), data(4, topic.Position(), "d")}, p.frames())
 
 		p.subscribe(5, "4711")
 		require.Equal(t, []string{`{"id":5,"error":{"message":"the ID to resume after is not a position of a topic","code":-32600,"data":{"code":"BAD_REQUEST","httpStatus":400,"path":"news"}}}`}, p.frames())
@@ -145,11 +149,12 @@ func TestTopicOnTheWire(t *testing.T) {
 func TestSlowClientHasAGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		topic := pubsub.NewTopic[string](&pubsub.Options{History: 2})
+		begin := topic.Position()
 		slow := serveNews(t, topic, procedure.Options{})
 		slow.subscribe(1, "")
 		quick := serveNews(t, topic, procedure.Options{})
 		quick.subscribe(1, "")
-		require.Equal(t, []string{started(1)}, quick.frames())
+		require.Equal(t, []string{started(1, topic.Position())}, quick.frames())
 
 		const n = 200
 		text := strings.Repeat("x", 10_000)
@@ -161,7 +166,7 @@ func TestSlowClientHasAGap(t *testing.T) {
 		require.Equal(t, 2, topic.Subscribers(), "it waits")
 
 		got := slow.frames()
-		require.Equal(t, started(1), got[0])
+		require.Equal(t, started(1, begin), got[0])
 		items := len(got) - 3
 		require.Greater(t, items, 0)
 		require.Less(t, items, n-2)
@@ -173,7 +178,7 @@ func TestSlowClientHasAGap(t *testing.T) {
 		require.Equal(t, 1, topic.Subscribers())
 
 		slow.subscribe(1, positions[n-3])
-		require.Equal(t, []string{started(1), data(1, positions[n-2], text), data(1, positions[n-1], text)}, slow.frames())
+		require.Equal(t, []string{started(1, positions[n-3]), data(1, positions[n-2], text), data(1, positions[n-1], text)}, slow.frames())
 	})
 }
 

@@ -53,6 +53,24 @@ func TestMountStripsThePrefix(t *testing.T) {
 	require.Empty(t, asked)
 }
 
+// Middleware tells one mount from another: it sees the names that callers use.
+func TestMiddlewareAroundAMountSeesTheWholeName(t *testing.T) {
+	var seen []string
+	see := func(next procedure.Handler) procedure.Handler {
+		return procedure.HandlerFunc(func(ctx context.Context, req *procedure.Request, reply procedure.Reply) error {
+			seen = append(seen, req.Name)
+			return next.ServeRPC(ctx, req, reply)
+		})
+	}
+	inner := router.New(see)
+	inner.Handle(procedure.Query[struct{}, int]("find").Func(func(context.Context, struct{}) (int, error) { return 1, nil }))
+	r := router.New(see)
+	r.Mount("billing", inner)
+	_, err := procedure.Query[struct{}, int]("billing.find").Call(t.Context(), r, struct{}{})
+	require.NoError(t, err)
+	require.Equal(t, []string{"billing.find", "find"}, seen)
+}
+
 func TestNestedMounts(t *testing.T) {
 	inner := router.New(mark("inner"))
 	inner.Handle(answers("find")...)

@@ -131,10 +131,10 @@ func (r *Router) Merge(other *Router) {
 }
 
 // Mount hands every call named "prefix.rest" to h as "rest", inside r's
-// middleware. H may be another router, or a client: then r is a gateway, and
-// the errors of the server behind it go on to the caller. A mounted client is
-// one connection with this process's identity: do not push one user's data
-// through it. Mount panics for a prefix that is no name, and for one that meets
+// middleware, which sees the whole name. H may be another router, or a client:
+// then r is a gateway, and the errors of the server behind it go on to the
+// caller. A mounted client is one connection with this process's identity: do
+// not push one user's data through it. Mount panics for a prefix that is no name, and for one that meets
 // another mount or a procedure: they are the same, or one is the namespace of
 // the other. It also panics if h is nil, or a router that r shows in.
 func (r *Router) Mount(prefix string, h procedure.Handler) {
@@ -151,8 +151,18 @@ func (r *Router) Mount(prefix string, h procedure.Handler) {
 	} else if other.table.reaches(r.table) {
 		panic(fmt.Sprintf("router: mount %q of a router in itself", prefix))
 	}
-	m.handler = procedure.Chain(h, r.mw...)
+	m.handler = procedure.Chain(stripped(prefix+".", h), r.mw...)
 	r.table.mounts[prefix] = m
+}
+
+// stripped hands h the names without prefix. The middleware around it sees them
+// whole, as those who call do.
+func stripped(prefix string, h procedure.Handler) procedure.Handler {
+	return procedure.HandlerFunc(func(ctx context.Context, req *procedure.Request, reply procedure.Reply) error {
+		sub := *req
+		sub.Name = strings.TrimPrefix(req.Name, prefix)
+		return h.ServeRPC(ctx, &sub, reply)
+	})
 }
 
 // relayed passes on what the server behind h says.
@@ -174,9 +184,7 @@ func (r *Router) ServeRPC(ctx context.Context, req *procedure.Request, reply pro
 		}
 	}
 	if rest, m, ok := r.table.mounted(req.Name); ok && m.serves(rest, req.Kind) {
-		sub := *req
-		sub.Name = rest
-		return m.handler.ServeRPC(ctx, &sub, reply)
+		return m.handler.ServeRPC(ctx, req, reply)
 	}
 	return notFound(req)
 }

@@ -43,6 +43,7 @@ func Slow(delay time.Duration) Fault { return Fault{kind: slow, delay: delay} }
 // A conn is the client's end of a connection that faults happen to.
 type conn struct {
 	pipe *wire.PipeConn
+	sub  string        // the subprotocol
 	done chan struct{} // closed when the connection is cut or closed
 
 	mu       sync.Mutex
@@ -53,12 +54,15 @@ type conn struct {
 	once     sync.Once
 }
 
-func newConn(pipe *wire.PipeConn) *conn {
-	return &conn{pipe: pipe, done: make(chan struct{}), left: -1}
+// subprotocol is what two ends of ours speak.
+const subprotocol = "zapsocket.v1"
+
+func newConn(pipe *wire.PipeConn, sub string) *conn {
+	return &conn{pipe: pipe, sub: sub, done: make(chan struct{}), left: -1}
 }
 
-// Subprotocol says that both ends are ours.
-func (c *conn) Subprotocol() string { return "zapsocket.v1" }
+// Subprotocol says what both ends speak.
+func (c *conn) Subprotocol() string { return c.sub }
 
 func (c *conn) inject(f Fault) {
 	c.mu.Lock()

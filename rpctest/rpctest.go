@@ -81,8 +81,10 @@ func (s *Server) Client(o *client.Options) *client.Client {
 }
 
 // Dial returns the client's end of a new connection, as for Options.Redial of
-// a client. Header is that of the upgrade request; params that are not nil are
-// announced, and the client has to send them.
+// a client. Header is that of the upgrade request; its Sec-WebSocket-Protocol,
+// zapsocket.v1 if it has none, may be another one for a connection on which both
+// ends speak plain tRPC. Params that are not nil are announced, and the client
+// has to send them.
 func (s *Server) Dial(header http.Header, params map[string]string) (wire.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,12 +95,14 @@ func (s *Server) Dial(header http.Header, params map[string]string) (wire.Conn, 
 	if request.Header == nil {
 		request.Header = http.Header{}
 	}
-	request.Header.Set("Sec-WebSocket-Protocol", "zapsocket.v1")
+	if _, chosen := request.Header["Sec-Websocket-Protocol"]; !chosen {
+		request.Header.Set("Sec-WebSocket-Protocol", subprotocol)
+	}
 	if params != nil {
 		request.URL.RawQuery = "connectionParams=1"
 	}
 	near, far := wire.Pipe()
-	c := newConn(near)
+	c := newConn(near, request.Header.Get("Sec-WebSocket-Protocol"))
 	s.conns[c] = struct{}{}
 	s.serving.Go(func() { // ends when either end closes
 		s.ServeConn(context.Background(), far, &transport.Handshake{Request: request})

@@ -153,12 +153,22 @@ func (k *call) run() {
 		k.finish()
 	}()
 	err := k.c.server.handler.ServeRPC(k.ctx, &k.req, k.reply)
+	examine(err)
 	returned = true
 	if err == nil && !k.answered.Load() {
 		err = errNoAnswer
 	}
 	if err != nil {
 		k.fail(err)
+	}
+}
+
+// examine has err's methods run where their panics are recovered: a typed nil
+// may have some.
+func examine(err error) {
+	if err != nil {
+		procedure.AsError(err)
+		_ = errors.Is(err, errNoAnswer)
 	}
 }
 
@@ -171,7 +181,7 @@ func (k *call) finish() {
 	k.c.update(func(st *state) {
 		st.running--
 		st.forget(k)
-		if len(st.waiting) > 0 && st.running < k.c.limits.Calls {
+		if st.end == nil && len(st.waiting) > 0 && st.running < k.c.limits.Calls {
 			next = st.waiting[0]
 			st.waiting[0] = nil
 			st.waiting = st.waiting[1:]
@@ -237,8 +247,17 @@ func (k *call) fail(err error) {
 		k.c.logLate(k.req.Name, err)
 		return
 	}
+	if k.c.unsent(err) {
+		return
+	}
 	frame, _ := k.c.errorFrame(k.id, k.jsonrpc, []byte(k.req.Name), told(k.ctx, err, k.cancelled.Load()))
 	k.c.queue.Send(frame) // fails if the connection has ended, and then nobody waits for it
+}
+
+// unsent reports whether err only says that nothing can be sent any more. That of
+// another connection is an error like any other.
+func (c *Conn) unsent(err error) bool {
+	return errors.Is(err, engine.ErrEnded) && c.queue.Err() != nil
 }
 
 // told returns the error to answer with when a context may have been the
@@ -250,6 +269,8 @@ func told(ctx context.Context, err error, cancelled bool) error {
 		c procedure.Code
 	)
 	switch {
+	case errors.As(err, new(*panicError)):
+		return err // it has to be logged, whoever is gone
 	case cancelled:
 		return procedure.Errorf(procedure.CodeClientClosedRequest, "the caller has cancelled: %w", err)
 	case errors.As(err, &e), errors.As(err, &c):
@@ -284,6 +305,10 @@ func stackOf(err error) []slog.Attr {
 	}
 	return nil
 }
+
+// errorAttr is what a record says of err. A typed nil in an error may panic when
+// it is asked for its text, which fmt survives.
+func errorAttr(err error) slog.Attr { return slog.String("error", fmt.Sprint(err)) }
 
 // scratch holds buffers to encode into.
 var scratch = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }}

@@ -164,7 +164,8 @@ var errCloseCode = errors.New("transport: close code is not one that may be sent
 
 // Terminate cuts the connection at once: the client gets neither a close frame
 // nor what is queued for it. It is for clients that misbehave, and for tests
-// of what happens when the network fails.
+// of what happens when the network fails. A [wire.Conn] is closed with the
+// code CloseAbnormal.
 func (c *Conn) Terminate() {
 	c.conclude(ending{Disconnect: Disconnect{Code: wire.CloseAbnormal, Err: errTerminated}})
 	c.link.Cut()

@@ -145,12 +145,12 @@ func (d door) Addr() net.Addr { return &net.TCPAddr{} }
 // the last one.
 func TestRoomOfAThousand(t *testing.T) {
 	const (
-		members, deaf = 1000, 10
-		numbers       = procedure.Event[int]("numbers")
+		deaf    = 10
+		numbers = procedure.Event[int]("numbers")
 	)
-	pushes, wave, limits := 10_000, 200, wire.Limits{ProbeAfter: -1}
-	if raceEnabled { // fewer will do for drops if less is queued before them
-		pushes, wave, limits.Queue = 300, 100, 1<<10
+	members, pushes, wave, limits := 1000, 10_000, 200, wire.Limits{ProbeAfter: -1}
+	if raceEnabled { // ten times slower; fewer will do for drops if less is queued before them
+		members, pushes, wave, limits.Queue = 300, 300, 100, 1<<10
 	}
 	hub := transport.NewHub()
 	room := hub.Room("crowd")

@@ -14,6 +14,12 @@
 // and none after the subscriber has stopped it. A handler's context ends when
 // the caller cancels, its deadline passes, it returns, or the connection ends.
 //
+// # Connections
+//
+// A [Conn] is one client's; a [Hub] knows them all, and pushes to everyone, to
+// the members of a [Room], to a user or to one connection. The hooks of
+// [ServerOptions] see connections come, end and fail (docs/connections.md).
+//
 // # Slow readers
 //
 // What is to be sent to a connection waits in its own queue. While that is

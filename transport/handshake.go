@@ -153,7 +153,7 @@ func (c *Conn) meet(identify func() error) (outcome func() error) {
 		case <-done:
 			return refused
 		case <-c.ctx.Done():
-			return link.ErrGone
+			return engine.ErrEnded
 		}
 	}
 }
@@ -165,7 +165,8 @@ func (c *Conn) identify(h *Handshake) error {
 	})
 	id, err := c.server.authenticate(c.ctx, h)
 	if !timer.Stop() {
-		return link.ErrGone // the client has been told
+		<-c.ctx.Done() // then the client has been told
+		return engine.ErrEnded
 	}
 	if err == nil {
 		err = c.admit(id)

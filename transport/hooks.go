@@ -54,12 +54,13 @@ func (c *Conn) concludeRead(err error) {
 	c.conclude(e)
 }
 
-// welcome lets the client in: into the hub, and before OnConnect. Its error
-// says that the connection has ended.
+// welcome lets the client in: into the hub, and before OnConnect. It does
+// nothing if the connection is ending already, and fails if OnConnect does,
+// which ends it.
 func (c *Conn) welcome() error {
-	late := false
+	welcome := false
 	c.update(func(st *state) {
-		if late = st.end != nil || st.closed; late {
+		if welcome = st.end == nil && !st.closed; !welcome {
 			return
 		}
 		st.welcome = true
@@ -67,11 +68,8 @@ func (c *Conn) welcome() error {
 			c.server.hub.enter(c, st.identity.UserID)
 		}
 	})
-	if late {
-		return link.ErrGone
-	}
 	hook := c.server.options.OnConnect
-	if hook == nil {
+	if hook == nil || !welcome {
 		return nil
 	}
 	err := c.server.hook(c.ctx, "OnConnect", func() { hook(c) })
@@ -110,7 +108,7 @@ func (s *Server) hook(ctx context.Context, name string, f func()) error {
 	if err == nil {
 		return nil
 	}
-	attrs := append(stackOf(err), slog.String("hook", name), slog.String("error", err.Error()))
+	attrs := append(stackOf(err), slog.String("hook", name), errorAttr(err))
 	if c := ConnFrom(ctx); c != nil {
 		attrs = append(attrs, slog.String("conn", c.id))
 	}

@@ -254,14 +254,15 @@ func TestHooksOfWhoIsNotLetIn(t *testing.T) {
 		authenticate func(context.Context, *transport.Handshake) (procedure.Identity, error)
 		target       string
 		header       http.Header
-		message      string // after the upgrade
+		message      string        // after the upgrade
+		patience     time.Duration // for the params
 		status       int
 		code         procedure.Code // of OnError's error, if it is one of ours
 	}{
 		"before the upgrade":  {authenticate: refuse, target: "/", status: 401, code: procedure.CodeUnauthorized},
 		"after the upgrade":   {authenticate: refuse, target: "/?connectionParams=1", message: `{"method":"connectionParams","data":null}`, code: procedure.CodeUnauthorized},
 		"with bad params":     {target: "/?connectionParams=1", message: `{}`, code: procedure.CodeParseError},
-		"without params":      {target: "/?connectionParams=1", code: procedure.CodeTimeout},
+		"without params":      {target: "/?connectionParams=1", code: procedure.CodeTimeout, patience: 50 * time.Millisecond},
 		"from another origin": {target: "/", header: http.Header{"Origin": {"https://evil.test"}}, status: 403},
 		"to be upgraded":      {target: "/", header: http.Header{"Sec-Websocket-Version": {"7"}}, status: 400},
 		"because of Goexit": {authenticate: func(context.Context, *transport.Handshake) (procedure.Identity, error) {
@@ -275,7 +276,7 @@ func TestHooksOfWhoIsNotLetIn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			hub := transport.NewHub()
-			book, o := hooked(transport.ServerOptions{Hub: hub, Authenticate: test.authenticate, Limits: wire.Limits{ParamsTimeout: 50 * time.Millisecond}})
+			book, o := hooked(transport.ServerOptions{Hub: hub, Authenticate: test.authenticate, Limits: wire.Limits{ParamsTimeout: test.patience}})
 			s := transport.NewServer(testRouter(hub), o)
 			addr := serveHTTP(t, s)
 			if test.status != 0 {
@@ -298,113 +299,6 @@ func TestHooksOfWhoIsNotLetIn(t *testing.T) {
 			require.Zero(t, hub.Len())
 		})
 	}
-}
-
-// Nothing of a client is served before OnConnect has returned, and others do
-// not wait for it.
-func TestOnConnectComesFirst(t *testing.T) {
-	for name, target := range map[string]string{"plain": "GET /", "with params": "GET /?connectionParams=1"} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				hub := transport.NewHub()
-				first := true
-				book, o := hooked(transport.ServerOptions{Hub: hub, OnConnect: func(c *transport.Conn) {
-					if first {
-						first = false
-						time.Sleep(20 * time.Second) // longer than authentication may take
-					}
-					require.True(t, hub.Room("lobby").Join(c), "it is in the hub")
-				}})
-				server := transport.NewServer(testRouter(hub), o)
-				slow := attend(t, server, upgradeRequest(target)).read()
-				if name != "plain" {
-					slow.send(`{"method":"connectionParams","data":null}`)
-				}
-				synctest.Wait()
-				require.False(t, first)
-				quick := attend(t, server, stockClient()).read()
-				require.Equal(t, 1, holding(slow.send("PING", query(1, "health", "null")), "PONG"), "and no answer")
-				require.Equal(t, 1, holding(quick.send(query(1, "health", "null")), "ok"))
-				time.Sleep(21 * time.Second)
-				require.Equal(t, 1, holding(slow.send(), "ok"))
-				require.Equal(t, 2, hub.Room("lobby").Len())
-				slow.conn.Close(wire.CloseNormal, "")
-				quick.conn.Close(wire.CloseNormal, "")
-				synctest.Wait()
-				book.check(t, 2, []transport.Disconnect{{Code: wire.CloseNormal}, {Code: wire.CloseNormal}}, 0)
-			})
-		})
-	}
-}
-
-// attend serves a peer by a server of the test's own.
-func attend(t *testing.T, server *transport.Server, request *http.Request) *peer {
-	near, far := wire.Pipe()
-	p := &peer{t: t, conn: near, done: make(chan struct{})}
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		server.ServeConn(t.Context(), far, &transport.Handshake{Request: request})
-	}()
-	t.Cleanup(func() {
-		near.Close(wire.CloseNormal, "")
-		<-served
-	})
-	return p
-}
-
-// A connection that ends while OnConnect runs ends its context, and
-// OnDisconnect comes after it.
-func TestConnectionThatEndsDuringOnConnect(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		hub := transport.NewHub()
-		returned, joined := false, true
-		book, o := hooked(transport.ServerOptions{Hub: hub, OnConnect: func(c *transport.Conn) {
-			<-c.Context().Done()
-			time.Sleep(time.Second)
-			joined = hub.Room("lobby").Join(c)
-			returned = true
-		}})
-		last := o.OnDisconnect
-		o.OnDisconnect = func(c *transport.Conn, d transport.Disconnect) {
-			require.True(t, returned)
-			last(c, d)
-		}
-		p := connect(t, testRouter(hub), o, stockClient())
-		synctest.Wait()
-		require.Equal(t, 1, hub.Len())
-		p.conn.Close(4000, "changed my mind")
-		synctest.Wait()
-		require.Zero(t, hub.Len())
-		require.Empty(t, book.left)
-		time.Sleep(time.Second)
-		synctest.Wait()
-		require.False(t, joined, "it has ended")
-		require.Zero(t, hub.Room("lobby").Len())
-		book.check(t, 1, []transport.Disconnect{{Code: 4000, Reason: "changed my mind"}}, 0)
-	})
-}
-
-// OnConnect may turn a client away: of what it sends, nothing runs.
-func TestOnConnectThatCloses(t *testing.T) {
-	const touch procedure.Mutation[struct{}, struct{}] = "touch"
-	synctest.Test(t, func(t *testing.T) {
-		r := router.New()
-		r.Handle(touch.Func(func(context.Context, struct{}) (struct{}, error) {
-			t.Error("served")
-			return struct{}{}, nil
-		}))
-		book, o := hooked(transport.ServerOptions{OnConnect: func(c *transport.Conn) {
-			time.Sleep(time.Second)
-			c.Close(4009, "full")
-		}})
-		p := connect(t, r, o, stockClient()).read()
-		p.send(`{"id":1,"method":"mutation","params":{"path":"touch"}}`, subscribe(2, "alert", "null"))
-		time.Sleep(2 * time.Second)
-		require.Empty(t, p.send())
-		require.Equal(t, &wire.CloseError{Code: 4009, Reason: "full"}, p.closed)
-		book.check(t, 1, []transport.Disconnect{{Code: 4009, Reason: "full"}}, 0)
-	})
 }
 
 // A hook that panics or exits ends no process, and at most its connection.

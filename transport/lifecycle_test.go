@@ -248,6 +248,39 @@ func TestPanicsStayInside(t *testing.T) {
 	}
 }
 
+// A typed nil in an error is a common mistake. Its methods panic where nothing
+// of the handler's is on the stack any more.
+func TestNilPointersInErrorsEndNoProcess(t *testing.T) {
+	const (
+		find  procedure.Query[struct{}, string]        = "find"
+		ticks procedure.Subscription[struct{}, string] = "ticks"
+	)
+	var typed *nilError
+	r := router.New()
+	r.Handle(
+		find.Func(func(context.Context, struct{}) (string, error) { return "", typed }),
+		ticks.Func(func(context.Context, struct{}, *procedure.Stream[string]) error { return typed }),
+		health.Func(func(context.Context, struct{}) (string, error) { return "ok", nil }),
+	)
+	for name, method := range map[string]string{"find": "query", "ticks": "subscription"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var log logBuffer
+				p := connect(t, r, &transport.ServerOptions{Logger: slog.New(slog.NewTextHandler(&log, nil))}, stockClient()).read()
+				got := p.send(fmt.Sprintf(`{"id":1,"method":%q,"params":{"path":%q}}`, method, name))
+				require.Equal(t, 1, holding(got, `"message":"Internal server error","code":-32603`), got)
+				require.Contains(t, log.String(), "error=<nil>")
+				require.Equal(t, 1, holding(p.send(query(2, "health", "null")), "ok"))
+			})
+		})
+	}
+}
+
+// nilError has a text unless it is a nil pointer.
+type nilError struct{ text string }
+
+func (e *nilError) Error() string { return e.text }
+
 // explosive panics when it is encoded.
 type explosive struct{}
 
@@ -277,4 +310,36 @@ func TestServeConnEndsWithItsContext(t *testing.T) {
 		_, err = near.Read(t.Context())
 		require.ErrorAs(t, err, &closed)
 	})
+}
+
+// Calls and streams that were in flight when their connection ended have not
+// failed: nothing is logged.
+func TestEndOfAConnectionIsNotAnErrorOfItsCalls(t *testing.T) {
+	for name, end := range map[string]func(p *peer, c *transport.Conn){
+		"closed":                  func(_ *peer, c *transport.Conn) { c.Close(4000, "") },
+		"closed by the client":    func(p *peer, _ *transport.Conn) { p.conn.Close(wire.CloseNormal, "") },
+		"terminated":              func(_ *peer, c *transport.Conn) { c.Terminate() },
+		"broken off":              func(p *peer, _ *transport.Conn) { p.send("\xff") },
+		"of a client that stalls": func(*peer, *transport.Conn) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var log logBuffer
+				conns := make(chan *transport.Conn, 1)
+				p := connect(t, testRouter(nil), &transport.ServerOptions{
+					Logger:    slog.New(slog.NewTextHandler(&log, nil)),
+					OnConnect: func(c *transport.Conn) { conns <- c },
+				}, stockClient())
+				if !strings.Contains(name, "stalls") {
+					p.read()
+				}
+				p.send(subscribe(1, "ticks", `{"every":10}`), query(2, "slow", "2000"), query(3, "deaf", "2000"), subscribe(4, "count", `{"n":1000000,"every":1}`))
+				time.Sleep(time.Second)
+				end(p, <-conns)
+				time.Sleep(time.Minute)
+				require.Empty(t, log.String())
+				p.conn.Close(wire.CloseNormal, "")
+			})
+		})
+	}
 }

@@ -43,9 +43,9 @@ func Serve(ctx context.Context, ln net.Listener, handler http.Handler) error {
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }() // ends with Shutdown below, or because it fails
+	var err error
 	select {
-	case err := <-failed:
-		return err
+	case err = <-failed:
 	case <-ctx.Done():
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
@@ -54,11 +54,11 @@ func Serve(ctx context.Context, ln net.Listener, handler http.Handler) error {
 	for s := range found.all() {
 		drained.Go(func() { s.Shutdown(ctx) }) // ends with ctx at the latest
 	}
-	err := srv.Shutdown(ctx)
-	drained.Wait()
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = srv.Close()
+	if down := srv.Shutdown(ctx); err == nil && !errors.Is(down, context.DeadlineExceeded) {
+		err = down
 	}
+	drained.Wait()
+	srv.Close() // what Shutdown has left
 	return err
 }
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"github.com/zapsocket/zapsocket/internal/link"
+	"github.com/zapsocket/zapsocket/internal/engine"
 	"github.com/zapsocket/zapsocket/procedure"
 )
 
@@ -21,6 +21,8 @@ type listener struct {
 
 	mu        sync.Mutex
 	connected bool // pushes go to reply, which does not wait
+	replying  bool // somebody hands the items to reply
+	quiet     sync.Cond
 	closed    bool // the subscription has ended
 	items     []procedure.Message
 	dropped   uint64
@@ -29,7 +31,9 @@ type listener struct {
 }
 
 func newListener(conn *Conn, reply procedure.Reply) *listener {
-	return &listener{conn: conn, reply: reply, ready: make(chan struct{}, 1), failed: make(chan error, 1)}
+	l := &listener{conn: conn, reply: reply, ready: make(chan struct{}, 1), failed: make(chan error, 1)}
+	l.quiet.L = &l.mu
+	return l
 }
 
 // push hands m on. It never waits.
@@ -37,23 +41,16 @@ func (l *listener) push(m procedure.Message) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return link.ErrGone
-	}
-	if l.connected {
-		err := l.reply(m)
-		if err != nil {
-			select {
-			case l.failed <- err:
-			default:
-			}
-		}
-		return err
+		return engine.ErrEnded
 	}
 	if len(l.items) == maxBacklog {
 		l.items = l.items[1:]
 		l.dropped++
 	}
 	l.items = append(l.items, m)
+	if l.connected {
+		return l.flushLocked()
+	}
 	select {
 	case l.ready <- struct{}{}:
 	default:
@@ -61,27 +58,62 @@ func (l *listener) push(m procedure.Message) error {
 	return nil
 }
 
+// flushLocked replies what is there, unless somebody is doing that. It does so
+// with the lock released, because middleware sees what is replied: it may push,
+// and what it does wrong is this subscription's fault and not that of whoever
+// pushes.
+func (l *listener) flushLocked() error {
+	if l.replying {
+		return nil
+	}
+	l.replying = true
+	defer func() {
+		l.replying = false
+		l.quiet.Broadcast()
+	}()
+	for {
+		m, ok := l.takeLocked()
+		if !ok {
+			return nil
+		}
+		if err := l.replyLocked(m); err != nil {
+			select {
+			case l.failed <- err:
+			default:
+			}
+			return err
+		}
+	}
+}
+
+// replyLocked replies m with the lock released. A panic is an error.
+func (l *listener) replyLocked(m procedure.Message) (err error) {
+	l.mu.Unlock()
+	defer l.mu.Lock() // also if runtime.Goexit is called
+	defer func() {
+		if p := recover(); p != nil {
+			err = recovered(p)
+		}
+	}()
+	return l.reply(m)
+}
+
 // close lets no more pushes through, and returns when none is on its way.
 func (l *listener) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed, l.items = true, nil
+	for l.replying {
+		l.quiet.Wait()
+	}
 }
 
 // connect replies what came meanwhile, and lets pushes through from now on.
 func (l *listener) connect() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for {
-		m, ok := l.takeLocked()
-		if !ok {
-			l.connected = true
-			return nil
-		}
-		if err := l.reply(m); err != nil {
-			return err
-		}
-	}
+	l.connected = true
+	return l.flushLocked()
 }
 
 // forward replies what is pushed until ctx ends or the listener is gone.

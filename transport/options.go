@@ -104,8 +104,14 @@ type Handshake struct {
 // the upgrade the client gets the HTTP status of its code if that is 401, 403,
 // 429 or 503, 503 for what is the server's own failure, and 403 otherwise;
 // after the upgrade it gets err with the id null, and the connection is closed
-// with code 4401.
-func Refuse(err error) error { return &refusal{err} }
+// with code 4401, or 1008 for TOO_MANY_REQUESTS and SERVICE_UNAVAILABLE. It
+// panics for a nil error.
+func Refuse(err error) error {
+	if err == nil {
+		panic("transport: Refuse of a nil error")
+	}
+	return &refusal{err}
+}
 
 type refusal struct{ err error }
 

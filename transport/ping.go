@@ -2,9 +2,9 @@ package transport
 
 import (
 	"context"
-	"fmt"
-	"net"
 	"time"
+
+	"github.com/zapsocket/zapsocket/internal/engine"
 )
 
 // Ping sends a WebSocket ping and returns how long its pong took, with what
@@ -16,7 +16,7 @@ func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 	begun := time.Now()
 	pong, forget, err := c.link.Ping()
 	if err != nil {
-		return 0, errEnded
+		return 0, engine.ErrEnded
 	}
 	defer forget()
 	select {
@@ -25,8 +25,6 @@ func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	case <-c.ctx.Done():
-		return 0, errEnded
+		return 0, engine.ErrEnded
 	}
 }
-
-var errEnded = fmt.Errorf("transport: connection has ended: %w", net.ErrClosed)

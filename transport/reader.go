@@ -65,7 +65,7 @@ func (c *Conn) receive(message []byte, text bool) error {
 	}
 	requests, err := c.scanner.Scan(c.requests[:0], message)
 	defer func() {
-		clear(requests)
+		clear(requests[:cap(requests)]) // those of a message that was refused, too
 		c.requests = nil
 		if cap(requests) <= 4 {
 			c.requests = requests[:0]
@@ -80,12 +80,20 @@ func (c *Conn) receive(message []byte, text bool) error {
 		return c.refuse(nil, false, nil, procedure.Errorf(procedure.CodeParseError, "%s", err.Error()))
 	}
 	for i := range requests {
-		if err := c.dispatch(&requests[i]); err != nil {
+		r := &requests[i]
+		if r.Method == engine.MethodSubscription || len(message) > longMessage {
+			r.Detach() // it may live long, or be little of its message
+		}
+		if err := c.dispatch(r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// longMessage is the size of a message that calls do not keep. What they need
+// of it they copy.
+const longMessage = 64 << 10
 
 // keepAlive handles PING and PONG, and reports whether message was one.
 func (c *Conn) keepAlive(message []byte, text bool) (kept bool, err error) {
@@ -215,7 +223,7 @@ func (c *Conn) logHidden(path string, e *procedure.Error) {
 		slog.String("logId", e.LogID),
 	}
 	if cause := e.Cause(); cause != nil {
-		attrs = append(attrs, slog.String("error", cause.Error()))
+		attrs = append(attrs, errorAttr(cause))
 		attrs = append(attrs, stackOf(cause)...)
 	}
 	c.server.log.LogAttrs(c.ctx, slog.LevelError, "call failed", attrs...)

@@ -36,6 +36,7 @@ type Server struct {
 	mu       sync.Mutex
 	conns    map[*Conn]struct{}
 	draining bool
+	over     bool          // nobody is left who would close a connection
 	empty    chan struct{} // made by Shutdown, closed when conns is empty
 }
 
@@ -117,6 +118,10 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, remote netip.Ad
 		if id, err = s.authenticate(r.Context(), h); err == nil {
 			err = s.admission.enterUser(id.UserID)
 		}
+		if err == nil && s.isDraining() { // since it was asked
+			s.admission.leaveUser(id.UserID)
+			err = errDraining
+		}
 		if err != nil {
 			s.refuseClient(w, err)
 			return err
@@ -141,7 +146,7 @@ func (s *Server) refuseClient(w http.ResponseWriter, err error) {
 	if fresh {
 		attrs := []slog.Attr{slog.String("logId", e.LogID)}
 		if cause := e.Cause(); cause != nil {
-			attrs = append(attrs, slog.String("error", cause.Error()))
+			attrs = append(attrs, errorAttr(cause))
 		}
 		s.log.LogAttrs(context.Background(), slog.LevelError, "authentication failed", attrs...)
 	}
@@ -155,8 +160,10 @@ func refuseHTTP(w http.ResponseWriter, err error) {
 	switch s := e.Code.HTTPStatus(); s {
 	case http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		status = s
-	case http.StatusInternalServerError, http.StatusRequestTimeout:
-		status = http.StatusServiceUnavailable
+	default:
+		if s >= http.StatusInternalServerError || s == http.StatusRequestTimeout {
+			status = http.StatusServiceUnavailable
+		}
 	}
 	if e.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int((e.RetryAfter+time.Second-1)/time.Second)))
@@ -188,6 +195,9 @@ func (s *Server) ServeConn(ctx context.Context, conn wire.Conn, h *Handshake) er
 	}
 	if !announcesParams(own.Request) {
 		id, err := s.authenticate(c.ctx, &own)
+		if err == nil && s.isDraining() { // since it was asked
+			err = errDraining
+		}
 		if err == nil {
 			err = c.admit(id)
 		}
@@ -222,9 +232,12 @@ func (s *Server) enter(c *Conn) {
 	s.executor.acquire()
 	s.mu.Lock()
 	s.conns[c] = struct{}{}
-	draining := s.draining
+	draining, over := s.draining, s.over
 	s.mu.Unlock()
-	if draining { // since it was let in
+	switch { // since it was let in
+	case over:
+		c.abandon(ending{Disconnect: Disconnect{Code: wire.CloseGoingAway, Reason: "server is shutting down"}})
+	case draining:
 		c.drain()
 	}
 }
@@ -249,7 +262,7 @@ func (s *Server) forget(c *Conn) {
 	delete(s.conns, c)
 	if len(s.conns) == 0 && s.empty != nil {
 		close(s.empty)
-		s.empty = nil
+		s.empty, s.over = nil, true
 	}
 }
 
@@ -274,6 +287,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		empty = make(chan struct{})
 		s.empty = empty
 	}
+	s.over = s.over || len(conns) == 0
 	s.mu.Unlock()
 	if len(conns) == 0 {
 		return nil
@@ -287,6 +301,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	s.mu.Lock()
+	s.over = true
 	conns = s.snapshotLocked()
 	s.mu.Unlock()
 	for _, c := range conns {
@@ -305,7 +320,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // Close closes all connections with code 1001 at once, without waiting.
 func (s *Server) Close() error {
 	s.mu.Lock()
-	s.draining = true
+	s.draining, s.over = true, true
 	conns := s.snapshotLocked()
 	s.mu.Unlock()
 	for _, c := range conns {

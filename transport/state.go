@@ -57,8 +57,12 @@ func (c *Conn) update(change func(*state)) {
 	}
 }
 
-// idle reports whether nothing is in flight.
-func (st *state) idle() bool { return st.running == 0 && len(st.waiting) == 0 && len(st.subs) == 0 }
+// idle reports whether nothing is in flight. A client that is let in but held
+// back by OnConnect may have sent a call.
+func (st *state) idle() bool {
+	held := st.meeting && st.welcome
+	return !held && st.running == 0 && len(st.waiting) == 0 && len(st.subs) == 0
+}
 
 // moveTime is how long a client has to open another connection before a
 // draining one with nothing in flight is closed.

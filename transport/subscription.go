@@ -125,6 +125,7 @@ func (s *subscription) run() {
 		}
 	}()
 	err := s.c.server.handler.ServeRPC(s.ctx, &s.req, s.reply)
+	examine(err)
 	returned = true
 	s.finish(err)
 }
@@ -132,9 +133,9 @@ func (s *subscription) run() {
 // reply sends what the handler does.
 func (s *subscription) reply(m procedure.Message) error {
 	if m.Type == procedure.TypeStarted {
-		return s.start(m.Overflow)
+		return s.start(m.Overflow, m.ID)
 	}
-	if err := s.start(0); err != nil { // a Handler of the user's own may not say so
+	if err := s.start(0, ""); err != nil { // a Handler of the user's own may not say so
 		return err
 	}
 	if err := s.send(m); err != nil {
@@ -147,7 +148,7 @@ func (s *subscription) reply(m procedure.Message) error {
 }
 
 // start queues the started frame, once.
-func (s *subscription) start(policy procedure.Overflow) error {
+func (s *subscription) start(policy procedure.Overflow, position string) error {
 	if s.started.Load() {
 		return nil
 	}
@@ -156,7 +157,10 @@ func (s *subscription) start(policy procedure.Overflow) error {
 	if s.started.Load() {
 		return nil
 	}
-	if err := s.stream.Start(policy); err != nil {
+	if !s.c.extended {
+		position = "" // stock clients have no use for it
+	}
+	if err := s.stream.StartAt(policy, position); err != nil {
 		return err
 	}
 	s.started.Store(true)
@@ -186,10 +190,10 @@ func (s *subscription) send(m procedure.Message) error {
 func (s *subscription) finish(err error) {
 	defer s.cancel()
 	if err == nil {
-		err = s.start(0)
+		err = s.start(0, "")
 	}
 	s.stream.Drain()
-	if err != nil && !s.isStopped() && s.c.ctx.Err() == nil {
+	if err != nil && !s.isStopped() && s.c.ctx.Err() == nil && !s.c.unsent(err) {
 		frame, _ := s.c.errorFrame(s.id, s.jsonrpc, []byte(s.req.Name), told(s.ctx, err, false))
 		s.c.queue.Send(frame) // fails only if the connection has ended
 	} else if err != nil && s.c.ctx.Err() == nil {
@@ -216,7 +220,7 @@ func (s *subscription) isStopped() bool {
 // logLate logs an error that nobody waits for any more, unless it only says
 // that.
 func (c *Conn) logLate(path string, err error) {
-	if errors.Is(err, context.Canceled) || errors.Is(err, engine.ErrStopped) || errors.Is(err, link.ErrGone) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, engine.ErrStopped) || errors.Is(err, engine.ErrEnded) {
 		return
 	}
 	if e, fresh := procedure.Outgoing(err); fresh {
@@ -224,5 +228,5 @@ func (c *Conn) logLate(path string, err error) {
 		return
 	}
 	c.server.log.LogAttrs(c.ctx, slog.LevelDebug, "error after the call had ended",
-		slog.String("procedure", path), slog.String("conn", c.id), slog.String("error", err.Error()))
+		slog.String("procedure", path), slog.String("conn", c.id), errorAttr(err))
 }

@@ -115,6 +115,9 @@ func converse(t *testing.T, connection, steps string) string {
 	return out.String()
 }
 
+// large stands for text that nobody wants to read in a transcript.
+var large = strings.NewReplacer(`<TOOBIG>`, strings.Repeat("x", 4<<20), `<1MB>`, strings.Repeat("x", 1<<20+64<<10))
+
 // act does one step.
 func act(t *testing.T, step string, conn wire.Conn, server *transport.Server, hub *transport.Hub) {
 	rest := strings.TrimPrefix(step[1:], " ")
@@ -124,8 +127,7 @@ func act(t *testing.T, step string, conn wire.Conn, server *transport.Server, hu
 			conn.Close(wire.CloseNormal, reason)
 			return
 		}
-		message := []byte(strings.NewReplacer(`<TOOBIG>`, strings.Repeat("x", 4<<20), `<1MB>`, strings.Repeat("x", 1<<20+64<<10)).Replace(rest))
-		conn.Write(context.Background(), message)
+		conn.Write(context.Background(), []byte(large.Replace(rest)))
 	case '.':
 		d, err := time.ParseDuration(rest)
 		require.NoError(t, err)

@@ -23,7 +23,8 @@ type Conn interface {
 	// leave the Conn unusable.
 	Write(ctx context.Context, p []byte) error
 
-	// Close ends the connection and tells the other end why.
+	// Close ends the connection and tells the other end why. With the code
+	// CloseAbnormal it ends without a word: that code is never sent.
 	Close(code int, reason string) error
 }
 
@@ -43,7 +44,9 @@ const (
 	CloseParamsTimeout = 4408 // the connection params did not arrive in time
 )
 
-// A CloseError is what Read returns once the other end has closed.
+// A CloseError is what Read returns once the other end has closed, and what
+// the hooks of a transport.Server get for a connection that it closed because
+// of the other end.
 type CloseError struct {
 	Code   int
 	Reason string

@@ -4,7 +4,9 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/zapsocket/zapsocket/procedure"
 )
@@ -26,8 +28,8 @@ type Command struct {
 	Credit  int
 }
 
-// AppendCommand appends c. Meta is left out if it is larger than a server
-// takes; see [MetaFits].
+// AppendCommand appends c. A server refuses a Meta that does not fit; see
+// [MetaFits].
 func AppendCommand(dst []byte, c *Command) []byte {
 	dst = strconv.AppendUint(append(dst, `{"id":`...), c.ID, 10)
 	dst = append(append(dst, `,"method":"`...), c.Kind.String()...)
@@ -65,8 +67,16 @@ func appendMeta(dst []byte, meta map[string]string) []byte {
 	return append(dst, '}')
 }
 
-// MetaFits reports whether a server accepts meta.
-func MetaFits(meta map[string]string) bool { return len(appendMeta(nil, meta)) <= maxMeta }
+// MetaFits reports whether a server accepts meta. Names must be UTF-8, or two
+// of them might be the same on the wire, and hold no NUL.
+func MetaFits(meta map[string]string) bool {
+	for name := range meta {
+		if !utf8.ValidString(name) || strings.IndexByte(name, 0) >= 0 {
+			return false
+		}
+	}
+	return len(appendMeta(nil, meta)) <= maxMeta
+}
 
 // AppendStop appends what ends a subscription, AppendCancel what cancels a
 // call, and AppendCredit what allows a subscription n more items.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/zapsocket/zapsocket/procedure"
 )
@@ -11,7 +12,7 @@ import (
 
 const (
 	dataPart    = `,"result":{"type":"data"`
-	startedPart = `,"result":{"type":"started"}}`
+	startedPart = `,"result":{"type":"started"`
 	stoppedPart = `,"result":{"type":"stopped"}}`
 )
 
@@ -54,9 +55,14 @@ func AppendAnswer(dst []byte, id ID, jsonrpc bool, payload func(dst []byte) ([]b
 	return append(dst, "}}"...), nil
 }
 
-// AppendStarted and AppendStopped append what frames a subscription.
-func AppendStarted(dst []byte, id ID, jsonrpc bool) []byte {
-	return append(appendID(dst, id, jsonrpc), startedPart...)
+// AppendStarted appends the first frame of a subscription. Position, for a
+// client of ours, is where to resume if no item comes; "" tells none.
+func AppendStarted(dst []byte, id ID, jsonrpc bool, position string) []byte {
+	dst = append(appendID(dst, id, jsonrpc), startedPart...)
+	if position != "" {
+		dst = appendQuoted(append(dst, `,"id":`...), position)
+	}
+	return append(dst, "}}"...)
 }
 
 // AppendStopped appends the last frame of a subscription.
@@ -104,7 +110,7 @@ func AppendError(dst []byte, id ID, jsonrpc bool, path []byte, e *procedure.Erro
 		dst = appendQuoted(append(dst, `,"logId":`...), e.LogID)
 	}
 	if e.RetryAfter > 0 {
-		dst = strconv.AppendInt(append(dst, `,"retryAfterMs":`...), (e.RetryAfter.Microseconds()+999)/1000, 10)
+		dst = strconv.AppendInt(append(dst, `,"retryAfterMs":`...), int64((e.RetryAfter+time.Millisecond-1)/time.Millisecond), 10)
 	}
 	if len(e.Fields) > 0 {
 		dst = append(dst, `,"fields":`...)
@@ -124,8 +130,13 @@ func AppendError(dst []byte, id ID, jsonrpc bool, path []byte, e *procedure.Erro
 }
 
 // errorData returns the members of data, without braces and without those that
-// are ours.
+// are ours. Data whose methods panic is lost.
 func errorData(data any) (members []byte, lost bool) {
+	defer func() {
+		if recover() != nil {
+			members, lost = nil, true
+		}
+	}()
 	raw, err := procedure.JSON.Append(nil, data)
 	if err != nil || len(raw) == 0 || raw[0] != '{' {
 		return nil, string(raw) != "null"

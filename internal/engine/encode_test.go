@@ -36,7 +36,8 @@ func TestAppendAnswer(t *testing.T) {
 }
 
 func TestAppendStartedAndStopped(t *testing.T) {
-	require.Equal(t, `{"id":7,"result":{"type":"started"}}`, string(engine.AppendStarted(nil, engine.ID(`7`), false)))
+	require.Equal(t, `{"id":7,"result":{"type":"started"}}`, string(engine.AppendStarted(nil, engine.ID(`7`), false, "")))
+	require.Equal(t, `{"id":7,"result":{"type":"started","id":"p-\""}}`, string(engine.AppendStarted(nil, engine.ID(`7`), false, `p-"`)))
 	require.Equal(t, `{"id":"7","jsonrpc":"2.0","result":{"type":"stopped"}}`, string(engine.AppendStopped(nil, engine.ID(`"7"`), true)))
 }
 

@@ -60,6 +60,11 @@ func (r *Request) Input(maxDepth int) procedure.Body {
 	return procedure.Encoded(r.input, procedure.JSON)
 }
 
+// Detach has r keep nothing of its message but what it needs.
+func (r *Request) Detach() {
+	r.ID, r.Path, r.input = bytes.Clone(r.ID), bytes.Clone(r.Path), bytes.Clone(r.input)
+}
+
 // faulty is an input that breaks a rule as a whole.
 func faulty(rule, message string) procedure.Body {
 	return procedure.Malformed(&procedure.Error{
@@ -152,7 +157,7 @@ func (s *Scanner) scanArray(dst []Request, b []byte, i int) (_ []Request, end in
 		if bad != nil && (err == nil || err == ErrFlood) {
 			err = &Malformed{fmt.Sprintf("%v (element %d)", bad, n)}
 		}
-		if len(dst) > s.MaxBatch+maxExcess && err == nil {
+		if len(dst)-maxExcess > s.MaxBatch && err == nil {
 			err = ErrFlood
 		}
 		if err != nil {

@@ -27,13 +27,14 @@ type modelStream struct {
 	id      string
 	stream  *engine.Stream
 	policy  procedure.Overflow
+	credit  int // how many items it may send; -1 for any number
 	sent    int // items, numbered from 1
 	stopped int // bytes of the sink's input when it was stopped; -1 while live
 }
 
 // Whatever comes in which order: no message is lost, doubled or torn; each
-// stream starts with started and goes on in order; what was dropped is told;
-// and nothing of a stopped stream enters after its stop.
+// stream starts with started and goes on in order, within its credit; what was
+// dropped is told; and nothing of a stopped stream enters after its stop.
 func TestQueueAndStreamsKeepTheirPromises(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -43,6 +44,7 @@ func TestQueueAndStreamsKeepTheirPromises(t *testing.T) {
 				"subscribe": m.subscribe,
 				"send":      m.send,
 				"stop":      m.stop,
+				"grant":     m.grant,
 				"direct":    m.direct,
 				"flush":     func(*rapid.T) { m.q.Flush() },
 				"shut":      func(*rapid.T) { m.s.close() },
@@ -51,6 +53,12 @@ func TestQueueAndStreamsKeepTheirPromises(t *testing.T) {
 				"":          func(*rapid.T) { synctest.Wait() },
 			})
 			m.s.open()
+			m.q.Flush()
+			synctest.Wait()
+			m.checkCredit(rt)
+			for _, s := range m.streams {
+				s.stream.Grant(1 << 20)
+			}
 			m.q.Flush()
 			synctest.Wait()
 			require.Zero(rt, m.q.Stats().Waiting)
@@ -64,10 +72,45 @@ func (m *machine) subscribe(rt *rapid.T) {
 		return // Start would wait
 	}
 	policy := rapid.SampledFrom([]procedure.Overflow{procedure.OverflowDropOldest, procedure.OverflowDropNewest, procedure.OverflowLatest}).Draw(rt, "policy")
-	s := &modelStream{id: fmt.Sprint(len(m.streams)), policy: policy, stopped: -1}
+	s := &modelStream{id: fmt.Sprint(len(m.streams)), policy: policy, credit: rapid.IntRange(-1, 10).Draw(rt, "credit"), stopped: -1}
 	s.stream = m.q.NewStream(engine.ID(s.id), false)
+	if s.credit >= 0 {
+		s.stream.LimitTo(s.credit)
+	}
 	require.NoError(rt, s.stream.Start(policy))
 	m.streams = append(m.streams, s)
+}
+
+func (m *machine) grant(rt *rapid.T) {
+	s := m.pick(rt)
+	if s == nil {
+		return
+	}
+	n := rapid.IntRange(1, 10).Draw(rt, "more")
+	s.stream.Grant(n)
+	if s.credit >= 0 {
+		s.credit += n
+	}
+}
+
+// checkCredit counts the items that have been sent so far.
+func (m *machine) checkCredit(rt *rapid.T) {
+	items := make([]int, len(m.streams))
+	for _, message := range m.s.messages(rt) {
+		var i int
+		if strings.Contains(message, `"data"`) {
+			fmt.Sscanf(message, `{"id":%d,`, &i)
+			items[i]++
+		}
+	}
+	for i, s := range m.streams {
+		if s.credit >= 0 {
+			require.LessOrEqual(rt, items[i], s.credit)
+			if s.stopped < 0 && s.sent >= s.credit && s.policy == procedure.OverflowDropNewest {
+				require.GreaterOrEqual(rt, items[i], min(s.credit, 1), "credit that is not used")
+			}
+		}
+	}
 }
 
 func (m *machine) pick(rt *rapid.T) *modelStream {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"runtime"
 	"sync"
@@ -28,6 +29,10 @@ type Sink interface {
 // ErrOverflow is a Queue's error for a peer that causes more than it takes.
 var ErrOverflow = errors.New("the peer does not read what it causes to be sent")
 
+// ErrEnded is a Queue's error once nothing enters it any more, whether it was
+// closed or its sink has failed.
+var ErrEnded = fmt.Errorf("connection has ended: %w", net.ErrClosed)
+
 // A Queue is the one ordered way out of a connection. Messages enter it whole
 // and leave it in that order, as many in one write as have come together.
 //
@@ -47,6 +52,7 @@ type Queue struct {
 	room    sync.Cond  // below the mark again, or closed
 	waiting int        // how many wait for room
 	buf     []byte     // framed, in order
+	caused  int        // bytes of it that the reader has caused
 	writing bool       // somebody owns the sink
 	ready   streamList // hold items that may go
 	starved streamList // hold items that their subscriber has not asked for
@@ -69,7 +75,9 @@ type QueueConfig struct {
 
 // NewQueue returns an empty queue.
 func NewQueue(c QueueConfig) *Queue {
-	q := &Queue{sink: c.Sink, mark: c.Mark, maxItems: c.StreamItems, maxBytes: c.StreamBytes, onError: c.OnError}
+	q := &Queue{
+		sink: c.Sink, mark: c.Mark, maxItems: c.StreamItems, maxBytes: c.StreamBytes, onError: c.OnError,
+	}
 	q.room.L = &q.mu
 	return q
 }
@@ -117,11 +125,19 @@ func (q *Queue) Direct(message []byte) error {
 	if q.err != nil {
 		return q.err
 	}
-	if len(q.buf) > 2*q.mark {
+	if q.overflownLocked() {
 		return ErrOverflow
 	}
 	q.frame(message)
+	q.caused += len(message)
 	return nil
+}
+
+// overflownLocked reports whether the other end has caused a mark of bytes
+// that wait behind another mark. Those alone may be more, if one message of
+// them is large: that is not the other end's doing.
+func (q *Queue) overflownLocked() bool {
+	return len(q.buf) > 2*q.mark && q.caused >= q.mark
 }
 
 // Post is Direct for others than the reader: it has the message written.
@@ -145,13 +161,14 @@ func (q *Queue) Control(frame []byte, last bool) error {
 	if q.err != nil {
 		return q.err
 	}
-	if len(q.buf) > 2*q.mark && !last {
+	if !last && q.overflownLocked() {
 		return ErrOverflow
 	}
 	q.need()
 	q.buf = append(q.buf, frame...)
+	q.caused += len(frame)
 	if last {
-		q.endLocked(net.ErrClosed)
+		q.endLocked(ErrEnded)
 	}
 	q.scheduleLocked()
 	return nil
@@ -243,6 +260,13 @@ func (q *Queue) waitLocked() error {
 // share the room below the mark with it.
 func (q *Queue) roomLocked() bool { return len(q.buf) < q.mark }
 
+// Err returns why nothing enters any more, nil as long as something does.
+func (q *Queue) Err() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.err
+}
+
 // Room reports whether the queue is below its mark.
 func (q *Queue) Room() bool {
 	q.mu.Lock()
@@ -312,7 +336,7 @@ func (q *Queue) Flush() {
 func (q *Queue) takeLocked() []byte {
 	q.writing = true
 	out := q.buf
-	q.buf, q.taken = nil, len(out)
+	q.buf, q.caused, q.taken = nil, 0, len(out)
 	if q.waiting > 0 {
 		q.room.Broadcast()
 	}
@@ -377,7 +401,7 @@ func (q *Queue) fillLocked() {
 // failLocked ends the queue because the sink did.
 func (q *Queue) failLocked(err error) {
 	first := q.err == nil
-	q.endLocked(err)
+	q.endLocked(fmt.Errorf("%w: %w", ErrEnded, err))
 	release(q.buf)
 	q.buf, q.taken = nil, 0
 	if first && q.onError != nil {
@@ -398,11 +422,11 @@ func (q *Queue) endLocked(err error) {
 	}
 }
 
-// Close ends the queue: what is queued is not written, who waits gets err.
-func (q *Queue) Close(err error) {
+// Close ends the queue: what is queued is not written.
+func (q *Queue) Close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.endLocked(err)
+	q.endLocked(ErrEnded)
 	release(q.buf)
 	q.buf = nil
 	q.doneLocked()
@@ -412,7 +436,7 @@ func (q *Queue) Close(err error) {
 // given up.
 func (q *Queue) Finish(done func()) {
 	q.mu.Lock()
-	q.endLocked(net.ErrClosed)
+	q.endLocked(ErrEnded)
 	q.flushed = done
 	if !q.writing {
 		if len(q.buf) > 0 {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -108,6 +109,27 @@ func TestQueueBoundsWhatItHolds(t *testing.T) {
 	})
 }
 
+// A large message that waits is not the other end's doing: what is small still
+// enters behind it.
+func TestLargeMessageIsNoOverflow(t *testing.T) {
+	bubble(t, func(t *testing.T, s *sink) {
+		q := newQueue(s)
+		s.close()
+		require.NoError(t, q.Send([]byte("first"))) // the writer takes this one
+		synctest.Wait()
+		large := strings.Repeat(filler, 4)
+		require.NoError(t, q.Send([]byte(large)))
+		require.NoError(t, q.Direct([]byte("PONG")))
+		require.NoError(t, q.Control(control("pong"), false))
+		require.NoError(t, q.Direct([]byte(filler)))
+		require.ErrorIs(t, q.Direct([]byte("PONG")), engine.ErrOverflow)
+		s.open()
+		synctest.Wait()
+		require.Equal(t, []string{"first", large, "PONG", "pong", filler}, s.messages(t))
+		require.NoError(t, q.Direct([]byte("PONG")), "and again once that is written")
+	})
+}
+
 // A flood of answers is taken in pieces of about a mark.
 func TestSendersTakeTurns(t *testing.T) {
 	bubble(t, func(t *testing.T, s *sink) {
@@ -152,11 +174,12 @@ func TestTheLastControlFrameIsTheLast(t *testing.T) {
 		go func() { waiting <- q.Send([]byte("late")) }()
 		synctest.Wait()
 		require.NoError(t, q.Control(control("close"), true), "it always has room")
-		require.ErrorIs(t, <-waiting, net.ErrClosed)
+		require.ErrorIs(t, <-waiting, engine.ErrEnded)
 		for _, err := range []error{
 			q.Send(nil), q.Put(nil), q.Direct(nil), q.Wait(), q.Control(nil, true), q.Control(nil, false),
 		} {
 			require.ErrorIs(t, err, net.ErrClosed)
+			require.ErrorIs(t, err, engine.ErrEnded)
 		}
 		s.open()
 		synctest.Wait()
@@ -207,7 +230,9 @@ func TestASinkThatFailsEndsTheQueue(t *testing.T) {
 				s.fail(broken)
 				write(q)
 				require.ErrorIs(t, <-told, broken)
-				require.ErrorIs(t, q.Send([]byte("b")), broken)
+				err := q.Send([]byte("b"))
+				require.ErrorIs(t, err, broken)
+				require.ErrorIs(t, err, engine.ErrEnded)
 				require.ErrorIs(t, q.NewStream(engine.ID(`1`), false).Start(0), broken)
 				done := make(chan struct{})
 				q.Finish(func() { close(done) })
@@ -222,7 +247,6 @@ func TestASinkThatFailsEndsTheQueue(t *testing.T) {
 
 func TestCloseWakesAllWhoWait(t *testing.T) {
 	bubble(t, func(t *testing.T, s *sink) {
-		gone := errors.New("gone")
 		q := newQueue(s)
 		s.close()
 		require.NoError(t, q.Send([]byte("a")))
@@ -245,9 +269,9 @@ func TestCloseWakesAllWhoWait(t *testing.T) {
 			go func() { errs <- wait() }()
 		}
 		synctest.Wait()
-		q.Close(gone)
+		q.Close()
 		for range 4 {
-			require.ErrorIs(t, <-errs, gone)
+			require.ErrorIs(t, <-errs, engine.ErrEnded)
 		}
 		s.open()
 		synctest.Wait()

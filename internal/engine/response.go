@@ -97,7 +97,15 @@ func ownID(id []byte) uint64 {
 	if len(id) > 2 && id[0] == '"' {
 		id = id[1 : len(id)-1]
 	}
-	n, _ := strconv.ParseUint(string(id), 10, 64)
+	return unsigned(id)
+}
+
+// unsigned reads digits, 0 for anything else and for what is too large.
+func unsigned(b []byte) uint64 {
+	n, err := strconv.ParseUint(string(b), 10, 64)
+	if err != nil {
+		return 0
+	}
 	return n
 }
 
@@ -151,7 +159,7 @@ func (s *Scanner) scanResult(b []byte, i int, r *Response) (int, error) {
 			return end, nil
 		case "dropped":
 			if end, _ = skipValue(b, start, 1); end > 0 {
-				r.Dropped, _ = strconv.ParseUint(string(b[start:end]), 10, 64)
+				r.Dropped = unsigned(b[start:end])
 			}
 			return end, nil
 		}

@@ -81,7 +81,11 @@ func (s *Stream) offerLocked() {
 
 // Start queues the started frame once there is room, and sets the policy,
 // OverflowBlock if it is zero.
-func (s *Stream) Start(policy procedure.Overflow) error {
+func (s *Stream) Start(policy procedure.Overflow) error { return s.StartAt(policy, "") }
+
+// StartAt is Start that tells the subscriber where to resume if no item comes;
+// only one of ours understands that.
+func (s *Stream) StartAt(policy procedure.Overflow, position string) error {
 	q := s.q
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -96,7 +100,7 @@ func (s *Stream) Start(policy procedure.Overflow) error {
 	if err := s.errLocked(); err != nil {
 		return err
 	}
-	q.frame(AppendStarted(nil, s.id, s.jsonrpc))
+	q.frame(AppendStarted(nil, s.id, s.jsonrpc, position))
 	q.scheduleLocked()
 	return nil
 }
@@ -163,12 +167,17 @@ func (s *Stream) admitLocked(size int) error {
 		case procedure.OverflowDisconnect:
 			return ErrSlow
 		default:
-			if s.space == nil {
-				s.space = sync.NewCond(&s.q.mu)
-			}
-			s.space.Wait()
+			s.awaitLocked()
 		}
 	}
+}
+
+// awaitLocked waits until the stream holds less, or an end of it or the queue.
+func (s *Stream) awaitLocked() {
+	if s.space == nil {
+		s.space = sync.NewCond(&s.q.mu)
+	}
+	s.space.Wait()
 }
 
 func (s *Stream) errLocked() error {
@@ -253,10 +262,7 @@ func (s *Stream) Drain() {
 	s.q.mu.Lock()
 	defer s.q.mu.Unlock()
 	for s.n > 0 && s.errLocked() == nil {
-		if s.space == nil {
-			s.space = sync.NewCond(&s.q.mu)
-		}
-		s.space.Wait()
+		s.awaitLocked()
 	}
 }
 

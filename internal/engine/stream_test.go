@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
 	"testing"
@@ -321,40 +320,4 @@ func TestCredit(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, []string{item(`7`, `4`), item(`7`, `5`)}, s.messages(t)[4:])
 	})
-}
-
-// Who waits for credit is woken when there is nobody left to grant any.
-func TestTheEndWakesWhoWaitsForCredit(t *testing.T) {
-	for name, end := range map[string]func(q *engine.Queue, st *engine.Stream){
-		"close":  func(q *engine.Queue, _ *engine.Stream) { q.Close(net.ErrClosed) },
-		"finish": func(q *engine.Queue, _ *engine.Stream) { q.Finish(func() {}) },
-		"stop":   func(_ *engine.Queue, st *engine.Stream) { st.Stop() },
-	} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, s *sink) {
-				q := newQueue(s)
-				st := q.NewStream(engine.ID(`7`), false)
-				st.LimitTo(1)
-				require.NoError(t, st.Start(0))
-				done := make(chan error, 2)
-				go func() { // ends with the stream
-					var err error
-					for err == nil {
-						err = st.Send("", []byte("1"), 0, false)
-					}
-					done <- err
-				}()
-				synctest.Wait()
-				go func() { // ends with the stream
-					st.Drain()
-					done <- nil
-				}()
-				synctest.Wait()
-				require.Empty(t, done, "both wait")
-				end(q, st)
-				synctest.Wait()
-				require.Len(t, done, 2)
-			})
-		})
-	}
 }

@@ -151,7 +151,7 @@ func (l *connLink) Cut() {
 		}
 		l.conn.Close(code, reason)
 		l.cancel()
-		l.queue.Close(ErrGone)
+		l.queue.Close()
 		close(l.done)
 	})
 }

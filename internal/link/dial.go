@@ -26,6 +26,9 @@ func Dial(ctx context.Context, url string, header http.Header, hc *http.Client, 
 		own = *hc
 	}
 	own.Transport = &upgrader{own.Transport, s}
+	if own.CheckRedirect == nil {
+		own.CheckRedirect = fewRedirects
+	}
 	ws, res, err := websocket.Dial(ctx, url, &websocket.DialOptions{
 		HTTPClient: &own,
 		HTTPHeader: header.Clone(),
@@ -45,6 +48,15 @@ func Dial(ctx context.Context, url string, header http.Header, hc *http.Client, 
 	s.ws = ws
 	ws.SetReadLimit(limits.Message)
 	return s, ws.Subprotocol() == Subprotocol, nil
+}
+
+// fewRedirects is what net/http does by default, and the library puts out of
+// force: with it a server could keep a client busy until ctx ends.
+func fewRedirects(_ *http.Request, via []*http.Request) error {
+	if len(via) >= 10 {
+		return errors.New("stopped after 10 redirects")
+	}
+	return nil
 }
 
 func refusal(res *http.Response) error {

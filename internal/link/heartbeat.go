@@ -3,7 +3,6 @@ package link
 import (
 	"errors"
 	"math/rand/v2"
-	"sync/atomic"
 	"time"
 
 	"github.com/zapsocket/zapsocket/internal/engine"
@@ -12,8 +11,10 @@ import (
 
 // A heartbeat probes a peer that has been silent.
 type heartbeat struct {
-	timer   *time.Timer
-	probing atomic.Bool
+	link   Link
+	limits *wire.Limits
+	timer  *time.Timer
+	probed time.Time // when it was probed, if nothing has arrived since then
 }
 
 // Watch probes the other end of l when nothing has arrived for
@@ -26,26 +27,35 @@ func Watch(l Link, limits *wire.Limits) (stop func()) {
 		return func() {}
 	}
 	half := limits.ProbeAfter / 2
-	h := new(heartbeat)
+	h := &heartbeat{link: l, limits: limits}
 	started := make(chan struct{})
 	h.timer = time.AfterFunc(half+rand.N(half+1), func() {
 		<-started
-		idle := l.Idle()
-		switch {
-		case idle < limits.ProbeAfter:
-			h.probing.Store(false)
-			h.timer.Reset(limits.ProbeAfter - idle)
-		case h.probing.Load() && idle >= limits.ProbeAfter+limits.ProbeTimeout:
-			l.Close(wire.ClosePolicy, "no sign of life", true)
-		case h.probing.Swap(true):
-			h.timer.Reset(limits.ProbeAfter + limits.ProbeTimeout - idle)
-		default:
-			if err := l.Probe(); err != nil && !errors.Is(err, engine.ErrOverflow) {
-				return // the connection is ending
-			}
-			h.timer.Reset(limits.ProbeTimeout)
-		}
+		h.look()
 	})
 	close(started)
 	return func() { h.timer.Stop() }
+}
+
+// look is called by the timer, and sets it again.
+func (h *heartbeat) look() {
+	idle := h.link.Idle()
+	waited := time.Since(h.probed)
+	if idle <= waited {
+		h.probed = time.Time{}
+	}
+	switch {
+	case idle < h.limits.ProbeAfter:
+		h.timer.Reset(h.limits.ProbeAfter - idle)
+	case h.probed.IsZero():
+		h.probed = time.Now()
+		if err := h.link.Probe(); err != nil && !errors.Is(err, engine.ErrOverflow) {
+			return // the connection is ending
+		}
+		h.timer.Reset(h.limits.ProbeTimeout)
+	case waited < h.limits.ProbeTimeout:
+		h.timer.Reset(h.limits.ProbeTimeout - waited)
+	default:
+		h.link.Close(wire.ClosePolicy, "no sign of life", true)
+	}
 }

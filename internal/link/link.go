@@ -60,12 +60,8 @@ type Link interface {
 // Subprotocol switches on what two ends of ours say beyond tRPC.
 const Subprotocol = "zapsocket.v1"
 
-// ErrStalled is the error of a peer that neither sends nor takes a byte, and
-// ErrGone that of what is sent to a connection that has ended.
-var (
-	ErrStalled = errors.New("the peer has stalled")
-	ErrGone    = errors.New("connection has ended")
-)
+// ErrStalled is the error of a peer that neither sends nor takes a byte.
+var ErrStalled = errors.New("the peer has stalled")
 
 // A Violation is why this end broke a connection off.
 type Violation struct {

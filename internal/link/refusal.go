@@ -1,6 +1,10 @@
 package link
 
-import "net/http"
+import (
+	"net/http"
+	"strconv"
+	"strings"
+)
 
 // A Refusal is the answer of a server that did not upgrade.
 type Refusal struct {
@@ -10,7 +14,7 @@ type Refusal struct {
 }
 
 func (r *Refusal) Error() string {
-	s := "server answered with HTTP " + http.StatusText(r.Status)
+	s := strings.TrimSpace("server answered with HTTP " + strconv.Itoa(r.Status) + " " + http.StatusText(r.Status))
 	if r.Body != "" {
 		s += ": " + r.Body
 	}

@@ -92,6 +92,9 @@ type stream struct {
 // the frames before have caused is written first, in one go.
 func (st *stream) Read(p []byte) (int, error) {
 	s := st.s
+	if s.ws == nil { // the library looks for a body behind an upgrade that it does not accept
+		return 0, io.EOF
+	}
 	if len(s.early) > 0 {
 		n := copy(p, s.early)
 		s.received.Add(uint64(n))
@@ -268,7 +271,12 @@ func (st *stream) Write(frame []byte) (int, error) {
 // Close is called by the library when it is through with the connection, which
 // it then tells the reader. It is the reader who ends the link: when the peer
 // sees the end, the connection counts no more, and it may come back at once.
-func (st *stream) Close() error { return nil }
+func (st *stream) Close() error {
+	if st.s.ws == nil { // the upgrade was not accepted
+		st.s.Cut()
+	}
+	return nil
+}
 
 // sink is the side of a Socket that its queue sees.
 type sink struct{ *Socket }
@@ -376,7 +384,7 @@ func (s *Socket) Cut() {
 			tls.NetConn().Close() // or its Close might wait to say goodbye
 		}
 		s.rw.Close()
-		s.queue.Close(ErrGone)
+		s.queue.Close()
 		close(s.done)
 	})
 }

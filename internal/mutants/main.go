@@ -10,6 +10,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -27,7 +28,8 @@ type mutant struct {
 	name     string // what is wrong then
 	file     string
 	old, new string // old stands in the file exactly once
-	test     string // that notices, in the file's package
+	test     string // that notices
+	in       string // the package of the test, if not the file's
 }
 
 // testTimeout ends a test that a mutant makes wait for ever.
@@ -99,7 +101,7 @@ func test(ctx context.Context, m mutant, overlay string) (out []byte, passed boo
 	if overlay != "" {
 		args = append(args, "-overlay", overlay)
 	}
-	out, err := exec.CommandContext(ctx, "go", append(args, "./"+filepath.Dir(m.file))...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "go", append(args, "./"+cmp.Or(m.in, filepath.Dir(m.file)))...).CombinedOutput()
 	return out, err == nil && !bytes.Contains(out, []byte("no tests to run"))
 }
 

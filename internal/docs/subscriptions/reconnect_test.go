@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"net/http"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/zapsocket/zapsocket/client"
 	"github.com/zapsocket/zapsocket/internal/docs/roomapi"
 	"github.com/zapsocket/zapsocket/procedure"
 	"github.com/zapsocket/zapsocket/pubsub"
@@ -153,16 +155,20 @@ func TestTopicHasWhatWasMissed(t *testing.T) {
 	}
 }
 
-// Before the first item there is no ID to resume after. Whoever starts at a
-// position misses nothing.
+// Before the first item there is no ID to resume after. Ours is told where it
+// starts; any other that starts at a position misses nothing either.
 func TestLostBeforeTheFirstItem(t *testing.T) {
-	for _, positioned := range []bool{false, true} {
+	for _, tt := range []struct{ stock, positioned bool }{{true, false}, {true, true}, {false, false}, {false, true}} {
 		synctest.Test(t, func(t *testing.T) {
 			prices := pubsub.NewTopic[Price](nil)
 			s := serving(t, transport.ServerOptions{}, Prices.From(prices))
-			c := s.Client(nil)
+			var o client.Options
+			if tt.stock {
+				o.Header = http.Header{"Sec-Websocket-Protocol": {"trpc.v11"}}
+			}
+			c := s.Client(&o)
 			after := ""
-			if positioned {
+			if tt.positioned {
 				after = prices.Position()
 			}
 			go func() { // ends soon
@@ -173,7 +179,7 @@ func TestLostBeforeTheFirstItem(t *testing.T) {
 			}()
 			items, err := collect(Prices.Resume(t.Context(), c, struct{}{}, after))
 			require.NoError(t, err)
-			if positioned {
+			if !tt.stock || tt.positioned {
 				require.Equal(t, 0, items[0].Data.Cents)
 			} else {
 				require.Equal(t, 1, items[0].Data.Cents)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"net/http"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -185,8 +186,9 @@ type peer struct {
 	conn wire.Conn
 }
 
+// dial connects as a stock client does, with no subprotocol of ours.
 func dial(t *testing.T, s *rpctest.Server) *peer {
-	conn, err := s.Dial(nil, nil)
+	conn, err := s.Dial(http.Header{"Sec-Websocket-Protocol": {""}}, nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close(wire.CloseNormal, "") })
 	return &peer{t, conn}
