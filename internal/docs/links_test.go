@@ -15,11 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// coming are pages that are written elsewhere: a link to one is no mistake
-// while it is not there. Once it is, its links and anchors are checked like all
-// others, and it can go from here.
-var coming = []string{"docs/connections.md"}
-
 // Links between pages lead somewhere.
 func TestLinks(t *testing.T) {
 	found := 0
@@ -86,8 +81,6 @@ func (l line) follow(files fs.FS, from string) error {
 	}
 	info, err := fs.Stat(files, to)
 	switch {
-	case err != nil && slices.Contains(coming, to):
-		return nil
 	case err != nil:
 		return fmt.Errorf("%d: %s: there is no %s", l.n, l.text, to)
 	case !anchored:
@@ -162,7 +155,6 @@ func TestFollow(t *testing.T) {
 		"../README.md#top": "",
 		"b.go":             "",
 		"../docs":          "",
-		"connections.md#x": "",
 
 		"c.md":         "3: c.md: there is no docs/c.md",
 		"README.md":    "3: README.md: there is no docs/README.md",
