@@ -35,8 +35,9 @@ import (
 // again. A subscription keeps the identity it started with.
 //
 // Calls without a connection keep the identity of their context. So do those
-// that a handler makes in the process with the context of its own call, which
-// is how one procedure calls another as somebody else.
+// that a handler behind this Auth makes in the process with the context of its
+// own call, which is how one procedure calls another as somebody else. A
+// handler that is not behind it comes to be whom verify finds.
 //
 // Verify may be called concurrently, for different connections. Auth panics if
 // it is nil.

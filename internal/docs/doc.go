@@ -1,6 +1,7 @@
 // Package docs holds all Go code of the pages in docs/ and of the README, so
-// that it is compiled, vetted and, where it can be, run. Its test finds each
-// block of each page in the Go files of the repository.
+// that it is compiled, vetted and, where it can be, run. Its tests find each
+// block of each page in the Go files of the repository, and follow the links
+// between pages.
 //
 // A page has a package of its own here. A block of the page is a copy of lines
 // that stand together in one file; their common indentation does not count. The

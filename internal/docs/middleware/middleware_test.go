@@ -253,6 +253,7 @@ func TestLevels(t *testing.T) {
 		if err == hidden {
 			require.Equal(t, "Internal server error", procedure.AsError(told).Message)
 			require.Contains(t, record, `error="no such column"`)
+			require.NotEmpty(t, procedure.AsError(told).LogID)
 			require.Contains(t, record, "logId="+procedure.AsError(told).LogID)
 		}
 	}

@@ -87,7 +87,10 @@ func TestDisconnect(t *testing.T) {
 			Count.Func(count).With(procedure.Options{Overflow: procedure.OverflowDisconnect}))
 		code := 0
 		for range Count.Subscribe(t.Context(), s.Client(nil), CountIn{N: 1000}) {
-			code = <-closed
+			select {
+			case code = <-closed:
+			case <-time.After(time.Minute):
+			}
 			break
 		}
 		require.Equal(t, wire.ClosePolicy, code)
@@ -184,6 +187,7 @@ func TestStall(t *testing.T) {
 		}
 		require.Equal(t, wire.ClosePolicy, (<-ended).Code)
 		require.Equal(t, 3*time.Second, time.Since(begun).Truncate(time.Second))
+		synctest.Wait()
 		require.Zero(t, prices.Subscribers())
 	})
 }

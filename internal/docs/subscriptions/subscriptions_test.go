@@ -116,17 +116,25 @@ func TestStarted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := transport.NewHub()
 		prices := pubsub.NewTopic[Price](nil)
-		s := serving(t, transport.ServerOptions{Hub: hub}, roomapi.Alert.From(hub), Prices.From(prices))
-		c := s.Client(nil)
-		for name, publish := range map[string]func(){
-			string(roomapi.Alert): func() { roomapi.Alert.Push(t.Context(), hub, roomapi.Notice{Text: "hello"}) },
-			string(Prices):        func() { prices.Publish(t.Context(), Price{"ZAP", 1}) },
+		alert, topic := roomapi.Alert.From(hub), Prices.From(prices)
+		c := serving(t, transport.ServerOptions{Hub: hub}, alert, topic).Client(nil)
+		push := func() { announce(t.Context(), hub) }
+		publish := func() { publish(t, prices, 0, 1) }
+		for _, tt := range []struct {
+			h       procedure.Handler
+			name    string
+			publish func()
+		}{
+			{alert, "alert", push},
+			{c, "alert", push},
+			{topic, "prices", publish},
+			{c, "prices", publish},
 		} {
-			ctx, cancel := context.WithCancel(t.Context())
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			var got []procedure.MessageType
-			c.ServeRPC(ctx, &procedure.Request{Name: name, Kind: procedure.KindSubscription}, func(m procedure.Message) error {
+			tt.h.ServeRPC(ctx, &procedure.Request{Name: tt.name, Kind: procedure.KindSubscription}, func(m procedure.Message) error {
 				if got = append(got, m.Type); m.Type == procedure.TypeStarted {
-					publish()
+					tt.publish()
 				} else {
 					cancel()
 				}

@@ -130,7 +130,15 @@ func TestBoard(t *testing.T) {
 		b := &board{changes: pubsub.NewTopic[string](nil)}
 		r := router.New()
 		r.Handle(Read.Func(b.read), Changes.From(b.changes))
-		c := rpctest.Client(t, r)
+		// The board changes between the two.
+		c := procedure.Chain(rpctest.Client(t, r), func(next procedure.Handler) procedure.Handler {
+			return procedure.HandlerFunc(func(ctx context.Context, req *procedure.Request, reply procedure.Reply) error {
+				if req.Kind == procedure.KindSubscription {
+					time.Sleep(5 * time.Millisecond)
+				}
+				return next.ServeRPC(ctx, req, reply)
+			})
+		})
 		var writing, reading sync.WaitGroup
 		for writer := range 3 {
 			writing.Go(func() {
@@ -143,7 +151,9 @@ func TestBoard(t *testing.T) {
 		for i := range 20 {
 			reading.Go(func() {
 				time.Sleep(time.Duration(i) * time.Millisecond)
-				posts, err := mirror(t.Context(), c, 60)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				posts, err := mirror(ctx, c, 60)
 				writing.Wait()
 				if err != nil || !slices.Equal(b.posts, posts) {
 					t.Errorf("%v: %v", posts, err)
