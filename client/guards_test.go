@@ -93,6 +93,7 @@ func TestRetryAfterIsHeeded(t *testing.T) {
 		defer c.Close()
 		s.Inject(rpctest.Cut)
 		time.Sleep(63 * time.Second)
+		synctest.Wait()
 		require.Equal(t, []time.Duration{1 * time.Second, 31 * time.Second, 61 * time.Second, 62 * time.Second}, attempts[:4])
 	})
 }
