@@ -32,8 +32,10 @@ type world struct {
 
 	mu      sync.Mutex
 	server  *rpctest.Server // where attempts to connect go
+	servers []*rpctest.Server
 	down    bool
-	carried map[int]int // how often each mutation was carried out
+	latency time.Duration // of connections that are opened, each way
+	carried map[int]int   // how often each mutation was carried out
 }
 
 // A worldCall is a query or mutation.
@@ -70,7 +72,7 @@ type worldIn struct {
 const (
 	worldQuery    procedure.Query[worldIn, int]         = "query"
 	worldMutation procedure.Mutation[worldIn, int]      = "mutation"
-	worldItems    procedure.Subscription[struct{}, int] = "items" // one a second, from the one after After
+	worldItems    procedure.Subscription[struct{}, int] = "items" // three a second, from the one after After
 )
 
 func newWorld(t *testing.T) *world {
@@ -100,22 +102,27 @@ func newWorld(t *testing.T) *world {
 				if err := pause(ctx, time.Second); err != nil {
 					return err
 				}
-				n++
-				if err := out.SendTracked(strconv.Itoa(n), n); err != nil {
-					return err
+				for range 3 {
+					n++
+					if err := out.SendTracked(strconv.Itoa(n), n); err != nil {
+						return err
+					}
 				}
 			}
 		}),
 	)
 	w.handler = r
 	w.server = rpctest.NewServer(t, r, quiet)
+	w.servers = append(w.servers, w.server)
 	w.client = w.server.Client(&client.Options{Redial: func(context.Context, int) (wire.Conn, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if w.down {
 			return nil, errors.New("network is down")
 		}
-		return w.server.Dial(nil, nil)
+		conn, err := w.server.Dial(nil, nil)
+		w.server.Inject(rpctest.Slow(w.latency))
+		return conn, err
 	}})
 	return w
 }
@@ -160,10 +167,12 @@ func (w *world) subscribe(rt *rapid.T) {
 		defer close(s.done)
 		for item, err := range worldItems.Resume(ctx, w.client, struct{}{}, after) {
 			s.mu.Lock()
-			switch {
-			case err != nil:
+			if err != nil {
 				s.err = err
-			case item.Data != s.last+1 || item.ID != strconv.Itoa(item.Data):
+				s.mu.Unlock()
+				return
+			}
+			if item.Data != s.last+1 || item.ID != strconv.Itoa(item.Data) {
 				s.gap = errors.Join(s.gap, fmt.Errorf("%d after %d", item.Data, s.last))
 			}
 			s.last = item.Data
@@ -206,12 +215,23 @@ func (w *world) network(down bool) {
 	w.down = down
 }
 
+// heal ends all trouble but that of connections which are half-open.
+func (w *world) heal() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.down, w.latency = false, 0
+	for _, server := range w.servers {
+		server.Inject(rpctest.Slow(0))
+	}
+}
+
 // move has the server shut down, for a new one to which its clients move.
 func (w *world) move(rt *rapid.T) {
 	next := rpctest.NewServer(w.t, w.handler, quiet)
 	w.mu.Lock()
 	old := w.server
 	w.server = next
+	w.servers = append(w.servers, next)
 	w.mu.Unlock()
 	grace := time.Duration(rapid.SampledFrom([]int{0, 2, 60}).Draw(rt, "grace")) * time.Second
 	go func() { // ends after the grace at the latest
@@ -219,6 +239,18 @@ func (w *world) move(rt *rapid.T) {
 		defer cancel()
 		old.Shutdown(ctx)
 	}()
+}
+
+// moves has the client move several times in short succession, to servers that
+// are far away.
+func (w *world) moves(rt *rapid.T) {
+	for range rapid.IntRange(1, 3).Draw(rt, "moves") {
+		w.mu.Lock()
+		w.latency = time.Duration(rapid.SampledFrom([]int{0, 700, 1500}).Draw(rt, "latency")) * time.Millisecond
+		w.mu.Unlock()
+		w.move(rt)
+		time.Sleep(time.Duration(rapid.SampledFrom([]int{0, 1000, 3000, 5000}).Draw(rt, "ms")) * time.Millisecond)
+	}
 }
 
 // check compares what has come of everything with the model. Nothing goes wrong
@@ -262,7 +294,7 @@ func (w *world) check(rt *rapid.T) {
 // the client is closed nothing of it is left.
 func TestClientKeepsItsPromises(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		synctest.Test(t, func(t *testing.T) {
+		inBubble(t, func(t *testing.T) {
 			w := newWorld(t)
 			rt.Repeat(map[string]func(*rapid.T){
 				"call":      w.call,
@@ -273,13 +305,13 @@ func TestClientKeepsItsPromises(t *testing.T) {
 				"down":      func(*rapid.T) { w.network(true) },
 				"up":        func(*rapid.T) { w.network(false) },
 				"move":      w.move,
+				"moves":     w.moves,
 				"wait": func(rt *rapid.T) {
 					time.Sleep(time.Duration(rapid.SampledFrom([]int{0, 1, 50, 1000, 5000, 40_000}).Draw(rt, "ms")) * time.Millisecond)
 				},
 				"": func(*rapid.T) { synctest.Wait() },
 			})
-			w.network(false)
-			w.server.Inject(rpctest.Slow(0))
+			w.heal()
 			if end := rapid.SampledFrom([]string{"go on", "shutdown", "close"}).Draw(rt, "end"); end != "go on" {
 				w.close(rt, end)
 				w.check(rt)
@@ -307,7 +339,7 @@ func (w *world) checkAlive(rt *rapid.T) {
 	for i, s := range w.streams {
 		s.mu.Lock()
 		if !s.cancelled {
-			require.Greater(rt, s.last, before[i], "stream %d stands still", i)
+			require.Greater(rt, s.last, before[i], "stream %d stands still: %+v, %v, %v", i, w.client.Stats(), w.client.State(), s.err)
 		}
 		s.mu.Unlock()
 	}
@@ -335,4 +367,17 @@ func (w *world) close(rt *rapid.T, how string) {
 	synctest.Wait()
 	require.Equal(rt, client.StatusClosed, w.client.State().Status)
 	require.Zero(rt, w.client.Stats().Calls+w.client.Stats().Subscriptions+w.client.Stats().Waiting)
+}
+
+// inBubble runs f in a bubble, and lets a panic out of it: that is how rapid
+// learns of a failure.
+func inBubble(t *testing.T, f func(t *testing.T)) {
+	var failure any
+	synctest.Test(t, func(t *testing.T) {
+		defer func() { failure = recover() }()
+		f(t)
+	})
+	if failure != nil {
+		panic(failure)
+	}
 }
