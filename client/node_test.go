@@ -246,13 +246,20 @@ func requireNumbers(t *testing.T, c *client.Client, in nodeNumbersIn, done func(
 func testNodeCut(t *testing.T, s *nodeServer) {
 	r := startRelay(t, s.addr)
 	c := dialLive(t, r.url, &client.Options{Backoff: soon})
+	const cuts = 5
+	cut, at := 0, 0
 	requireNumbers(t, c, nodeNumbersIn{EveryMS: 1}, func(last int) bool {
-		if last%20 == 0 {
-			r.cutAll()
+		if last < at+20 || s.count(isOpening) < cut+1 {
+			return false
 		}
-		return last == 110
+		if cut == cuts {
+			return true
+		}
+		cut, at = cut+1, last
+		r.cutAll()
+		return false
 	})
-	require.Equal(t, 6, s.count(isOpening))
+	require.Equal(t, cuts+1, s.count(isOpening))
 }
 
 // A server that asks to move is left without a gap, without an item twice and
@@ -272,7 +279,9 @@ func testNodeMoves(t *testing.T, s *nodeServer) {
 	}
 	c := dialLive(t, r.url, &client.Options{Backoff: soon})
 	waiting := make(chan error, 1)
-	moves := 0
+	const moves = 3
+	moved, at := 0, 50
+	isClose := func(l nodeLine) bool { return l.Code != nil && *l.Code == wire.CloseNormal }
 	requireNumbers(t, c, nodeNumbersIn{EveryMS: 1, LagMS: 50}, func(last int) bool {
 		if last == 50 {
 			go func() { // ends when it is answered, by the connection that was left
@@ -280,16 +289,21 @@ func testNodeMoves(t *testing.T, s *nodeServer) {
 				waiting <- err
 			}()
 		}
-		if last%100 == 0 && moves < 3 {
-			moves++
-			io.WriteString(s.stdin, "move\n")
+		if last < at+50 || s.count(isOpening) < moved+1 || s.count(isClose) < moved {
+			return false // the move goes on
 		}
-		return moves == 3 && s.count(isOpening) == 4 && s.count(func(l nodeLine) bool { return l.Code != nil }) == 3 && last > 400
+		if moved == moves {
+			return true
+		}
+		moved, at = moved+1, last
+		io.WriteString(s.stdin, "move\n")
+		return false
 	})
 	require.NoError(t, <-waiting)
 	require.Equal(t, client.StatusOpen, c.State().Status)
 	require.Equal(t, 1, c.Stats().Connections)
-	require.Equal(t, 3, s.count(func(l nodeLine) bool { return l.Code != nil && *l.Code == wire.CloseNormal }))
+	require.Equal(t, moves+1, s.count(isOpening))
+	require.Equal(t, moves, s.count(isClose))
 	mu.Lock()
 	defer mu.Unlock()
 	twice := 0

@@ -48,7 +48,10 @@ func TestCuts(t *testing.T) {
 	servers := newCutServers(t)
 	r := startRelay(t, servers.http.addr)
 	k := newCutter(r, seed, cuts)
-	c := dialLive(t, r.url, &client.Options{Backoff: func(int) time.Duration { return rand.N(time.Millisecond) }})
+	c := dialLive(t, r.url, &client.Options{
+		ConnectInBackground: true, // the first handshake may be cut
+		Backoff:             func(int) time.Duration { return rand.N(time.Millisecond) },
+	})
 	work := startWork(t, c, servers.api, seed)
 	begun := time.Now()
 	k.run(t, servers)
