@@ -2,6 +2,7 @@ package procedure
 
 import (
 	"fmt"
+	"reflect"
 	"sync/atomic"
 )
 
@@ -9,6 +10,7 @@ import (
 // process, bytes once it has crossed the wire. The zero Body is no value.
 type Body struct {
 	value any
+	boxed bool // value points to what counts
 	raw   []byte
 	codec Codec         // not nil: raw is what counts
 	count *atomic.Int64 // see CountTo
@@ -23,6 +25,13 @@ func Value(v any) Body {
 		return Body{raw: []byte("null"), codec: JSON}
 	}
 	return Body{value: v}
+}
+
+// boxed is the Body of what v points to. It costs no copy.
+func boxed(v any) Body {
+	b := Value(v)
+	b.boxed = b.value != nil
+	return b
 }
 
 // Encoded is the Body of bytes that c decodes. It keeps raw.
@@ -103,12 +112,17 @@ func decode[T any](b Body, v *T, rejectUnknown bool) error {
 	switch value := b.value.(type) {
 	case nil:
 		return nil
-	case *T: // first, because any T may be an interface
+	case *T: // before T, because any T may be an interface
 		if value != nil {
 			*v = *value
 		}
 		return nil
-	case T:
+	}
+	if b.boxed { // the pointer is nobody's business
+		b.value, b.boxed = reflect.ValueOf(b.value).Elem().Interface(), false
+		return decode(b, v, rejectUnknown)
+	}
+	if value, ok := b.value.(T); ok {
 		*v = value
 		return nil
 	}

@@ -1,6 +1,7 @@
 package procedure_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -211,4 +212,26 @@ func TestCountTo(t *testing.T) {
 	require.EqualValues(t, 5, n.Load(), "b itself does not count")
 	procedure.Value(5).CountTo(&n).Bytes()
 	require.EqualValues(t, 5, n.Load())
+}
+
+// What a call sends in the process shows as a value, however it is asked for,
+// and nobody gets hold of the framework's own copy.
+func TestValuesInTheProcessAreValues(t *testing.T) {
+	q := procedure.Query[base, base]("q")
+	p := echoes[base]()
+	h := procedure.HandlerFunc(func(ctx context.Context, req *procedure.Request, reply procedure.Reply) error {
+		in, err := procedure.Decode[any](req.Input)
+		require.NoError(t, err)
+		require.Equal(t, base{1}, in)
+		own, err := procedure.Decode[*base](req.Input)
+		require.NoError(t, err)
+		own.ID = 99 // a middleware changes what it has got
+		return p.ServeRPC(ctx, req, reply)
+	})
+	out, err := q.Call(t.Context(), h, base{1})
+	require.NoError(t, err)
+	require.Equal(t, base{1}, out)
+	whatever, err := procedure.Query[base, any]("q").Call(t.Context(), p, base{1})
+	require.NoError(t, err)
+	require.Equal(t, base{1}, whatever)
 }

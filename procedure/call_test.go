@@ -32,12 +32,12 @@ func TestCallSaysWhatItCalls(t *testing.T) {
 	out, err := double.Call(t.Context(), h, 21)
 	require.NoError(t, err)
 	require.Equal(t, 42, out)
-	require.Equal(t, procedure.Request{Name: "double", Kind: procedure.KindQuery, Input: procedure.Value(new(21))}, got)
+	require.Equal(t, procedure.Request{Name: "double", Kind: procedure.KindQuery, Input: procedure.Boxed(new(21))}, got)
 
 	out, err = save.Call(t.Context(), h, 21)
 	require.NoError(t, err)
 	require.Equal(t, 42, out)
-	require.Equal(t, procedure.Request{Name: "save", Kind: procedure.KindMutation, Input: procedure.Value(new(21))}, got)
+	require.Equal(t, procedure.Request{Name: "save", Kind: procedure.KindMutation, Input: procedure.Boxed(new(21))}, got)
 }
 
 func TestFuncIsCalled(t *testing.T) {

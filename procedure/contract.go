@@ -51,14 +51,14 @@ func unary[In, Out any](name string, kind Kind, fn func(context.Context, In) (Ou
 		if err := p.out.output(ctx, name, &out); err != nil {
 			return err
 		}
-		return reply(Message{Body: Value(&out)})
+		return reply(Message{Body: boxed(&out)})
 	})
 }
 
 // call asks h once.
 func call[In, Out any](ctx context.Context, h Handler, name string, kind Kind, in In) (Out, error) {
 	var a answer
-	err := h.ServeRPC(ctx, &Request{Name: name, Kind: kind, Input: Value(&in)}, a.reply)
+	err := h.ServeRPC(ctx, &Request{Name: name, Kind: kind, Input: boxed(&in)}, a.reply)
 	body, answered := a.close()
 	if err == nil && !answered {
 		err = errNoAnswer

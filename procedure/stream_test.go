@@ -97,9 +97,9 @@ func TestSend(t *testing.T) {
 	require.ErrorIs(t, err, procedure.CodeConflict)
 	require.Equal(t, []procedure.Message{
 		started,
-		{Body: procedure.Value(new(1))},
-		{ID: "b", Body: procedure.Value(new(2))},
-		{ID: " é\t\u2028", Body: procedure.Value(new(3))},
+		{Body: procedure.Boxed(new(1))},
+		{ID: "b", Body: procedure.Boxed(new(2))},
+		{ID: " é\t\u2028", Body: procedure.Boxed(new(3))},
 	}, got)
 }
 
@@ -286,9 +286,9 @@ func TestForward(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []procedure.Message{
 		started,
-		{ID: "a", Body: procedure.Value(new(1))},
-		{Body: procedure.Value(new(2)), Dropped: 3},
-		{ID: "c", Body: procedure.Value(new(4)), Dropped: 5},
+		{ID: "a", Body: procedure.Boxed(new(1))},
+		{Body: procedure.Boxed(new(2)), Dropped: 3},
+		{ID: "c", Body: procedure.Boxed(new(4)), Dropped: 5},
 	}, got)
 }
 
@@ -305,7 +305,7 @@ func TestForwardReturnsTheErrorAtTheEnd(t *testing.T) {
 	})
 	got, err := replies(t.Context(), p, procedure.Request{})
 	require.ErrorIs(t, err, procedure.CodeConflict)
-	require.Equal(t, []procedure.Message{started, {Body: procedure.Value(new(1))}}, got)
+	require.Equal(t, []procedure.Message{started, {Body: procedure.Boxed(new(1))}}, got)
 }
 
 // What does not validate is not sent, by whichever method.
@@ -323,5 +323,5 @@ func TestItemsAreValidated(t *testing.T) {
 	})
 	got, err := replies(t.Context(), p, procedure.Request{})
 	require.NoError(t, err)
-	require.Equal(t, []procedure.Message{started, {Body: procedure.Value(&tag{"go"})}}, got)
+	require.Equal(t, []procedure.Message{started, {Body: procedure.Boxed(&tag{"go"})}}, got)
 }

@@ -101,7 +101,7 @@ func (s *Stream[T]) send(item Tracked[T]) error {
 	if err := s.check.output(s.ctx, s.name, &item.Data); err != nil {
 		return err
 	}
-	return s.reply(Message{ID: item.ID, Body: Value(&item.Data), Dropped: item.Dropped})
+	return s.reply(Message{ID: item.ID, Body: boxed(&item.Data), Dropped: item.Dropped})
 }
 
 // Forward sends everything seq yields, tracked where it has an ID and with
