@@ -251,7 +251,7 @@ var mutants = []mutant{
 		name: "a guard runs for what is not there",
 		file: "router/router.go",
 		old:  "ok && m.serves(rest, req.Kind) {",
-		new:  "ok {",
+		new:  "ok && rest != \"\" {",
 		test: "TestWhatIsNotThereIsNotFound",
 	},
 	{
