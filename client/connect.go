@@ -215,9 +215,7 @@ func (c *Client) sendWaitingLocked() {
 		}
 		// At once, room or not: all of it is in memory already.
 		if c.current.link.Queue().Put(c.bindLocked(k, c.current)) != nil { // it is lost, and about to say so
-			delete(c.current.calls, k.id)
-			k.sends--
-			c.waitLocked(k)
+			c.unsentLocked(k, c.current)
 		}
 	}
 }

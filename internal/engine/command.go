@@ -78,8 +78,7 @@ func MetaFits(meta map[string]string) bool {
 	return len(appendMeta(nil, meta)) <= maxMeta
 }
 
-// AppendStop appends what ends a subscription, AppendCancel what cancels a
-// call, and AppendCredit what allows a subscription n more items.
+// AppendStop appends what ends a subscription.
 func AppendStop(dst []byte, id uint64) []byte {
 	return append(strconv.AppendUint(append(dst, `{"id":`...), id, 10), `,"method":"subscription.stop"}`...)
 }

@@ -275,20 +275,6 @@ func (q *Queue) Err() error {
 	return q.err
 }
 
-// Room reports whether the queue is below its mark.
-func (q *Queue) Room() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.roomLocked()
-}
-
-// Depth returns the number of bytes queued, without those being written.
-func (q *Queue) Depth() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.buf)
-}
-
 // QueueStats are a Queue's numbers at one moment.
 type QueueStats struct {
 	Waiting int    // bytes that the sink has not taken: queued, being written, or in rings

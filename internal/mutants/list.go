@@ -180,8 +180,8 @@ var mutants = []mutant{
 	{
 		name: "Forward keeps quiet about drops",
 		file: "procedure/subscription.go",
-		old:  "Body: Value(&item.Data), Dropped: item.Dropped}",
-		new:  "Body: Value(&item.Data)}",
+		old:  "Body: boxed(&item.Data), Dropped: item.Dropped}",
+		new:  "Body: boxed(&item.Data)}",
 		test: "TestForward",
 	},
 	{
