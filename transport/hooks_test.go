@@ -116,6 +116,7 @@ func (b *guestbook) check(t *testing.T, came int, left []transport.Disconnect, e
 // Whatever ends a connection, OnDisconnect tells of it once, and OnError of
 // what was somebody's fault.
 func TestHooksTellHowAConnectionEnds(t *testing.T) {
+	t.Parallel() // it waits
 	type server struct {
 		*transport.Server
 		hub  *transport.Hub

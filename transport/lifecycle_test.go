@@ -25,6 +25,7 @@ import (
 )
 
 func TestShutdown(t *testing.T) {
+	t.Parallel() // it waits
 	server := transport.NewServer(testRouter(nil), quiet(transport.ServerOptions{}))
 	addr := serveHTTP(t, server)
 	idle := dialRaw(t, addr, "/")
@@ -53,6 +54,7 @@ func TestShutdown(t *testing.T) {
 }
 
 func TestShutdownCutsWhatGoesOn(t *testing.T) {
+	t.Parallel() // it waits
 	server := transport.NewServer(testRouter(nil), quiet(transport.ServerOptions{}))
 	c := dialRaw(t, serveHTTP(t, server), "/")
 	c.text(subscribe(1, "ticks", `{"every":10}`), query(2, "slow", "10000"))
@@ -67,6 +69,7 @@ func TestShutdownCutsWhatGoesOn(t *testing.T) {
 }
 
 func TestServeDrainsWhenItsContextEnds(t *testing.T) {
+	t.Parallel() // it waits
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	server := transport.NewServer(testRouter(nil), quiet(transport.ServerOptions{}))
@@ -88,6 +91,7 @@ func TestServeDrainsWhenItsContextEnds(t *testing.T) {
 }
 
 func TestConnClose(t *testing.T) {
+	t.Parallel() // it waits
 	const bye procedure.Query[string, struct{}] = "bye"
 	r := router.New()
 	r.Handle(bye.Func(func(ctx context.Context, reason string) (struct{}, error) {
@@ -118,6 +122,7 @@ func TestConnClose(t *testing.T) {
 
 // A connection's end is the end of all its contexts, whatever ended it.
 func TestConnectionEndsContexts(t *testing.T) {
+	t.Parallel() // it waits
 	for name, end := range map[string]func(*raw){
 		"close handshake": func(c *raw) { c.write(frame(fin|opClose, "\x03\xe8")) },
 		"lost":            func(c *raw) { c.conn.Close() },

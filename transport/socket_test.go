@@ -32,6 +32,7 @@ func socketServer(t *testing.T, o transport.ServerOptions) string {
 // What breaks RFC 6455 or a limit on frames ends with the close code that
 // says so, which the peer gets to see.
 func TestBadFrames(t *testing.T) {
+	t.Parallel() // it is large, and nothing in it is measured
 	long := func(first byte, size uint64) []byte {
 		return binary.BigEndian.AppendUint64([]byte{first, 0x80 | 127}, size)
 	}
