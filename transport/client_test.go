@@ -138,6 +138,38 @@ func dialRaw(t *testing.T, addr, target string, header ...string) *raw {
 	return upgradeRaw(t, conn, addr, target, header...)
 }
 
+// dialPipe is dialRaw through a net.Pipe, whose time a synctest bubble controls.
+func dialPipe(t *testing.T, h http.Handler) *raw {
+	t.Helper()
+	near, far := net.Pipe()
+	accept := make(chan net.Conn, 1)
+	accept <- far
+	srv := &http.Server{Handler: h}
+	t.Cleanup(func() { srv.Close() })
+	go srv.Serve(pipeListener{far, accept}) // ends with the test
+	return upgradeRaw(t, near, "pipe", "/")
+}
+
+// A pipeListener accepts what its channel holds. Closing it closes the pipe.
+type pipeListener struct {
+	net.Conn
+	accept chan net.Conn
+}
+
+func (l pipeListener) Accept() (net.Conn, error) {
+	if conn, ok := <-l.accept; ok {
+		return conn, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (l pipeListener) Close() error {
+	close(l.accept)
+	return l.Conn.Close()
+}
+
+func (l pipeListener) Addr() net.Addr { return l.LocalAddr() }
+
 func upgradeRaw(t *testing.T, conn net.Conn, addr, target string, header ...string) *raw {
 	t.Helper()
 	t.Cleanup(func() { conn.Close() })

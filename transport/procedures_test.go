@@ -185,6 +185,9 @@ func setUp(next procedure.Handler) procedure.Handler {
 }
 
 func sleep(ctx context.Context, ms int) error {
+	if ms == 0 { // a timer that is due at once crashes the race detector in a synctest bubble, now and then
+		return ctx.Err()
+	}
 	timer := time.NewTimer(time.Duration(ms) * time.Millisecond)
 	defer timer.Stop()
 	select {

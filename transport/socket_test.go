@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -119,25 +120,34 @@ func TestRequestsThatComeWithTheUpgrade(t *testing.T) {
 
 // A message that has begun has to go on.
 func TestStalledMessage(t *testing.T) {
-	addr := socketServer(t, transport.ServerOptions{Limits: wire.Limits{Stall: 50 * time.Millisecond}})
-	r := dialRaw(t, addr, "/")
-	r.write(frame(fin|opText, query(1, "health", "null"))[:20])
-	code, reason := r.closeCode()
-	require.Equal(t, wire.ClosePolicy, code)
-	require.Contains(t, reason, "stalled")
-
-	slow := dialRaw(t, addr, "/")
-	go func() { // ends when the server has closed
-		for _, b := range frame(fin|opText, query(1, "echo", `"`+strings.Repeat("x", 10_000)+`"`)) {
-			if _, err := slow.conn.Write([]byte{b}); err != nil {
-				return
+	stalling := func(t *testing.T) *raw {
+		return dialPipe(t, transport.NewServer(testRouter(nil), quiet(transport.ServerOptions{Limits: wire.Limits{Stall: 50 * time.Millisecond}})))
+	}
+	call := frame(fin|opText, query(1, "echo", `"`+strings.Repeat("x", 10_000)+`"`))
+	synctest.Test(t, func(t *testing.T) {
+		r := stalling(t)
+		r.write(call[:20])
+		code, reason := r.closeCode()
+		require.Equal(t, wire.ClosePolicy, code)
+		require.Contains(t, reason, "stalled")
+	})
+	synctest.Test(t, func(t *testing.T) {
+		r := stalling(t)
+		ended := make(chan struct{})
+		go func() { // ends when the server has closed
+			defer close(ended)
+			for _, b := range call {
+				if _, err := r.conn.Write([]byte{b}); err != nil {
+					return
+				}
+				time.Sleep(2 * time.Millisecond)
 			}
-			time.Sleep(2 * time.Millisecond)
-		}
-	}()
-	code, reason = slow.closeCode()
-	require.Equal(t, wire.ClosePolicy, code)
-	require.Contains(t, reason, "slow")
+		}()
+		code, reason := r.closeCode()
+		require.Equal(t, wire.ClosePolicy, code)
+		require.Contains(t, reason, "slow")
+		<-ended
+	})
 }
 
 // A peer that stops reading while it sends is still heard: its stop, its

@@ -132,7 +132,10 @@ func (s *Scanner) Scan(dst []Request, message []byte) ([]Request, error) {
 	return dst, err
 }
 
-var errGrammar = malformed("it is not JSON")
+var (
+	errGrammar  = malformed("it is not JSON")
+	errNoParams = malformed("params is missing")
+)
 
 // scanArray and what it calls return the index behind what they read, -1 for
 // bad grammar, and the first thing that is wrong in an envelope. They read on
@@ -179,7 +182,7 @@ func (s *Scanner) scanArray(dst []Request, b []byte, i int) (_ []Request, end in
 func (s *Scanner) scanRequest(dst []Request, b []byte, i int) (_ []Request, end int, err error) {
 	var (
 		r       Request
-		params  error  = malformed("params is missing")
+		params  error  = errNoParams
 		ignored []byte // the params of a request that has no use for them
 		members memberSet
 	)
@@ -464,8 +467,15 @@ type memberSet struct {
 
 // add reports whether name is new.
 func (m *memberSet) add(name []byte) bool {
-	if m.has(string(name)) {
-		return false
+	for _, n := range m.few[:m.n] {
+		if string(n) == string(name) {
+			return false
+		}
+	}
+	if m.many != nil {
+		if _, ok := m.many[string(name)]; ok {
+			return false
+		}
 	}
 	if m.n < len(m.few) {
 		m.few[m.n] = name

@@ -123,35 +123,45 @@ func skipName(b []byte, i int, f *fault) int {
 	return skipSpace(b, i+1)
 }
 
+// special are the bytes that are not simply part of a string.
+var special = func() (t [256]bool) {
+	for c := range ' ' {
+		t[c] = true
+	}
+	t['"'], t['\\'] = true, true
+	return t
+}()
+
 // skipString reads a string and reports whether it holds \u0000.
 func skipString(b []byte, i int) (end int, nul bool) {
 	if i >= len(b) || b[i] != '"' {
 		return -1, false
 	}
 	for i++; i < len(b); i++ {
-		switch c := b[i]; {
+		c := b[i]
+		switch {
+		case !special[c]:
+			continue
 		case c == '"':
 			return i + 1, nul
 		case c < ' ':
 			return -1, false
-		case c == '\\':
-			i++
-			if i >= len(b) {
+		}
+		if i++; i >= len(b) {
+			return -1, false
+		}
+		switch b[i] {
+		case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		case 'u':
+			if i+4 >= len(b) || !hex(b[i+1]) || !hex(b[i+2]) || !hex(b[i+3]) || !hex(b[i+4]) {
 				return -1, false
 			}
-			switch b[i] {
-			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-			case 'u':
-				if i+4 >= len(b) || !hex(b[i+1]) || !hex(b[i+2]) || !hex(b[i+3]) || !hex(b[i+4]) {
-					return -1, false
-				}
-				if string(b[i+1:i+5]) == "0000" {
-					nul = true
-				}
-				i += 4
-			default:
-				return -1, false
+			if string(b[i+1:i+5]) == "0000" {
+				nul = true
 			}
+			i += 4
+		default:
+			return -1, false
 		}
 	}
 	return -1, false
