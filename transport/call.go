@@ -19,25 +19,28 @@ import (
 type call struct {
 	c       *Conn
 	id      engine.ID
+	name    string
 	jsonrpc bool
 	req     procedure.Request
-	ctx     context.Context
-	cancel  context.CancelFunc
+	ctx     callContext
+	place   *place // where it runs inline, nil on a worker
 
 	cancelled atomic.Bool // by the caller
 	answered  atomic.Bool
 
 	timer *time.Timer // of a call that waits; guarded by c.mu
+	over  bool        // it does not run any more; guarded by c.mu
 }
 
-// call starts a query or mutation, or has it wait for a slot.
+// call starts a query or mutation, or has it wait for a slot. It returns
+// errRelieved if the calling goroutine is not the reader any more.
 func (c *Conn) call(r *engine.Request, req procedure.Request) error {
-	k := &call{c: c, id: r.ID, jsonrpc: r.JSONRPC, req: req}
+	k := &call{c: c, id: r.ID, name: req.Name, jsonrpc: r.JSONRPC, req: req}
+	k.ctx.parent = c.ctx
 	if r.Timeout > 0 {
-		k.ctx, k.cancel = context.WithTimeout(c.ctx, r.Timeout)
-	} else {
-		k.ctx, k.cancel = context.WithCancel(c.ctx)
+		k.ctx.deadline = time.Now().Add(r.Timeout)
 	}
+	inline := c.socket != nil && c.queue.Room() && !c.server.executor.inline.slow.take(k.name)
 	start, refused, late := false, false, false
 	c.update(func(st *state) {
 		switch {
@@ -54,25 +57,38 @@ func (c *Conn) call(r *engine.Request, req procedure.Request) error {
 			refused = true
 			return
 		}
-		if c.extended {
-			if st.calls == nil {
-				st.calls = map[engine.Key]*call{}
-			}
-			st.calls[k.id.Key()] = k
+		if !start || !inline {
+			c.remember(st, k)
 		}
 	})
-	if late { // nobody would get the answer
-		k.cancel()
+	switch {
+	case late: // nobody would get the answer
 		return nil
-	}
-	if refused {
-		k.cancel()
+	case refused:
 		return c.refuse(k.id, k.jsonrpc, r.Path, errBusy)
+	case start && inline:
+		if p := c.server.executor.inline.claim(k, c.place); p != nil {
+			return k.here(p)
+		}
+		c.update(func(st *state) { c.remember(st, k) })
 	}
+	c.kept = true
 	if start {
 		c.server.executor.run(k)
 	}
 	return nil
+}
+
+// remember makes k one of the calls that can be cancelled. A call that runs
+// inline is none until the reader has been relieved: nobody would read that.
+func (c *Conn) remember(st *state, k *call) {
+	if !c.extended {
+		return
+	}
+	if st.calls == nil {
+		st.calls = map[engine.Key]*call{}
+	}
+	st.calls[k.id.Key()] = k
 }
 
 var errBusy = procedure.Errorf(procedure.CodeTooManyRequests, "too many calls on this connection")
@@ -111,7 +127,7 @@ func (k *call) unqueue() (waited bool) {
 // leaveQueue ends the wait of a call whose connection ends.
 func (k *call) leaveQueue() {
 	k.timer.Stop()
-	k.cancel()
+	k.ctx.cancel()
 }
 
 // forget takes k out of the table of what can be cancelled.
@@ -135,15 +151,14 @@ func (c *Conn) cancelCall(key engine.Key) error {
 		return errChurn
 	}
 	k.cancelled.Store(true)
-	k.cancel()
+	k.ctx.cancel()
 	if k.unqueue() && k.answered.CompareAndSwap(false, true) {
-		return c.refuse(k.id, k.jsonrpc, []byte(k.req.Name), told(k.ctx, context.Canceled, true))
+		return c.refuse(k.id, k.jsonrpc, []byte(k.name), told(&k.ctx, context.Canceled, true))
 	}
 	return nil
 }
 
-// run serves the call, on a goroutine of the executor, and then sees to the
-// next one.
+// run serves the call, and then sees to the next one that waits.
 func (k *call) run() {
 	returned := false
 	defer func() {
@@ -152,7 +167,7 @@ func (k *call) run() {
 		}
 		k.finish()
 	}()
-	err := k.c.server.handler.ServeRPC(k.ctx, &k.req, k.reply)
+	err := k.c.server.handler.ServeRPC(&k.ctx, &k.req, k.reply)
 	examine(err)
 	returned = true
 	if err == nil && !k.answered.Load() {
@@ -176,9 +191,10 @@ var errNoAnswer = errors.New("handler returned without an answer")
 
 // finish gives the slot to the next call.
 func (k *call) finish() {
-	k.cancel()
+	k.ctx.cancel()
 	var next *call
 	k.c.update(func(st *state) {
+		k.over = true
 		st.running--
 		st.forget(k)
 		if st.end == nil && len(st.waiting) > 0 && st.running < k.c.limits.Calls {
@@ -225,7 +241,19 @@ func (k *call) reply(m procedure.Message) error {
 	}
 	*buf = frame
 	sent = true
-	return k.c.queue.Send(frame)
+	return k.send(frame)
+}
+
+// send queues a frame that answers the call, once there is room.
+func (k *call) send(frame []byte) error {
+	if !k.isHere() {
+		return k.c.queue.Send(frame)
+	}
+	err := k.c.queue.Add(frame) // the reader flushes it, with the answers to what came together
+	if !k.isHere() {
+		k.c.queue.Kick()
+	}
+	return err
 }
 
 // encode appends body, if it is not too large.
@@ -244,14 +272,14 @@ func encode(dst []byte, body procedure.Body, limit int) ([]byte, error) {
 // fail answers the call with err, unless it has been answered.
 func (k *call) fail(err error) {
 	if !k.answered.CompareAndSwap(false, true) {
-		k.c.logLate(k.req.Name, err)
+		k.c.logLate(k.name, err)
 		return
 	}
 	if k.c.unsent(err) {
 		return
 	}
-	frame, _ := k.c.errorFrame(k.id, k.jsonrpc, []byte(k.req.Name), told(k.ctx, err, k.cancelled.Load()))
-	k.c.queue.Send(frame) // fails if the connection has ended, and then nobody waits for it
+	frame, _ := k.c.errorFrame(k.id, k.jsonrpc, []byte(k.name), told(&k.ctx, err, k.cancelled.Load()))
+	k.send(frame) // fails if the connection has ended, and then nobody waits for it
 }
 
 // unsent reports whether err only says that nothing can be sent any more. That of

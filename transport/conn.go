@@ -35,9 +35,17 @@ type Conn struct {
 	connectedAt time.Time
 	membership  membership // of the hub, which guards it
 
-	extended bool           // the other end is one of ours
-	scanner  engine.Scanner // the reader's
-	requests []engine.Request
+	extended bool         // the other end is one of ours
+	socket   *link.Socket // the link, if it is one over a WebSocket
+	place    uint32       // to try first, of those for calls that run inline
+
+	// The reader's.
+	unwatch  func()       // ends the heartbeat
+	outcome  func() error // waits until the client is let in; nil when it is
+	scanner  engine.Scanner
+	requests []engine.Request // of the message at hand
+	next     int              // of them
+	kept     bool             // a call goes on with the message
 	budgets  budgets
 
 	values sync.Map
@@ -83,7 +91,11 @@ func (s *Server) newConn(ctx context.Context, r *http.Request, remote netip.Addr
 }
 
 // over gives the connection its link.
-func (c *Conn) over(l link.Link) { c.link, c.queue = l, l.Queue() }
+func (c *Conn) over(l link.Link) {
+	c.link, c.queue = l, l.Queue()
+	c.socket, _ = l.(*link.Socket)
+	c.place = c.server.executor.inline.last.Add(1)
+}
 
 // ID returns the connection's UUID, of version 7.
 func (c *Conn) ID() string { return c.id }

@@ -2,11 +2,14 @@ package transport
 
 import "sync"
 
-// An executor runs calls on goroutines that it keeps, so that a call does not
-// pay for growing a fresh stack. How many run at a time is bounded by the
-// limits of each connection. It lives from the first connection of a server
-// to the last.
+// An executor runs calls. Where it can it does so on the goroutine of the
+// connection's reader, see inline.go; otherwise on goroutines that it keeps, so
+// that a call does not pay for growing a fresh stack. How many run at a time is
+// bounded by the limits of each connection. It lives from the first connection
+// of a server to the last.
 type executor struct {
+	inline inline
+
 	mu    sync.Mutex
 	users int       // connections
 	idle  []*worker // the last to finish is the first to go on: its stack is warm
@@ -34,9 +37,10 @@ func (e *executor) release() {
 		close(w.next)
 	}
 	e.idle = nil
+	e.inline.stop()
 }
 
-// run starts k and returns.
+// run starts k on a worker and returns.
 func (e *executor) run(k *call) {
 	e.mu.Lock()
 	if n := len(e.idle); n > 0 {
@@ -47,16 +51,22 @@ func (e *executor) run(k *call) {
 		return
 	}
 	e.mu.Unlock()
-	w := &worker{next: make(chan *call, 1)}
-	go w.work(e, k) // ends when there are enough idle ones, or with the last connection
+	go func() { // ends when there are enough idle ones, or with the last connection
+		k.run()
+		e.work()
+	}()
 }
 
-func (w *worker) work(e *executor, k *call) {
-	for ok := true; ok; k, ok = <-w.next {
-		k.run()
-		if !e.park(w) {
+// work makes the calling goroutine a worker. It returns when there are enough
+// idle ones, or with the last connection.
+func (e *executor) work() {
+	w := &worker{next: make(chan *call, 1)}
+	for e.park(w) {
+		k, ok := <-w.next
+		if !ok {
 			return
 		}
+		k.run()
 	}
 }
 

@@ -11,12 +11,34 @@ import (
 	"github.com/zapsocket/zapsocket/wire"
 )
 
-// serve reads the connection until it ends. It never waits for a handler, nor
-// for what is to be written.
+// serve reads the connection until it ends. It never waits for what is to be
+// written, and no longer than a moment for a handler: another goroutine reads on
+// then, and serve returns.
 func (c *Conn) serve(h *Handshake) {
-	stopWatching := link.Watch(c.link, c.limits)
-	err := c.read(h)
-	stopWatching()
+	c.unwatch = link.Watch(c.link, c.limits)
+	outcome, err := c.letIn(h)
+	if err != nil {
+		c.readNoMore(err)
+		return
+	}
+	c.outcome = outcome
+	c.lead()
+}
+
+// lead makes the calling goroutine the connection's reader. It returns when
+// nothing of the connection is left or the reader was relieved; from then on
+// the goroutine is a worker.
+func (c *Conn) lead() {
+	if err := c.read(); err != errRelieved {
+		c.readNoMore(err)
+		return
+	}
+	c.server.executor.work()
+}
+
+// readNoMore ends the connection, of which err is all that was still read.
+func (c *Conn) readNoMore(err error) {
+	c.unwatch()
 	c.concludeRead(err)
 	c.stop()
 	c.link.End()
@@ -28,12 +50,15 @@ func (c *Conn) serve(h *Handshake) {
 
 // read reads until an error. A client may send one message before it is let
 // in; then it is not read on until it is.
-func (c *Conn) read(h *Handshake) error {
-	outcome, err := c.letIn(h)
-	if err != nil {
-		return err
-	}
+func (c *Conn) read() error {
 	for {
+		for c.next < len(c.requests) {
+			c.next++
+			if err := c.dispatch(&c.requests[c.next-1]); err != nil {
+				return err
+			}
+		}
+		c.recycle()
 		message, text, err := c.link.Next()
 		if err != nil {
 			return err
@@ -43,11 +68,11 @@ func (c *Conn) read(h *Handshake) error {
 		} else if kept {
 			continue
 		}
-		if outcome != nil {
-			if err := outcome(); err != nil {
+		if c.outcome != nil {
+			if err := c.outcome(); err != nil {
 				return err
 			}
-			outcome = nil
+			c.outcome = nil
 		}
 		if err := c.receive(message, text); err != nil {
 			return err
@@ -55,7 +80,20 @@ func (c *Conn) read(h *Handshake) error {
 	}
 }
 
-// receive handles one message. Its error ends the connection.
+// recycle lets go of a message that has been handled.
+func (c *Conn) recycle() {
+	if c.socket != nil && !c.kept {
+		c.socket.Recycle()
+	}
+	c.kept, c.next = false, 0
+	clear(c.requests[:cap(c.requests)]) // those of a message that was refused, too
+	c.requests = c.requests[:0]
+	if cap(c.requests) > 4 {
+		c.requests = nil
+	}
+}
+
+// receive reads the requests of one message. Its error ends the connection.
 func (c *Conn) receive(message []byte, text bool) error {
 	if !text {
 		return c.refuse(nil, false, nil, procedure.Errorf(procedure.CodeParseError, "Invalid message: it is binary"))
@@ -64,13 +102,7 @@ func (c *Conn) receive(message []byte, text bool) error {
 		return &link.Violation{Code: wire.CloseInvalidUTF8, Reason: "message is not UTF-8"}
 	}
 	requests, err := c.scanner.Scan(c.requests[:0], message)
-	defer func() {
-		clear(requests[:cap(requests)]) // those of a message that was refused, too
-		c.requests = nil
-		if cap(requests) <= 4 {
-			c.requests = requests[:0]
-		}
-	}()
+	c.requests = requests[:0]
 	switch {
 	case errors.Is(err, engine.ErrFlood):
 		return &link.Violation{Code: wire.ClosePolicy, Reason: err.Error()}
@@ -80,14 +112,11 @@ func (c *Conn) receive(message []byte, text bool) error {
 		return c.refuse(nil, false, nil, procedure.Errorf(procedure.CodeParseError, "%s", err.Error()))
 	}
 	for i := range requests {
-		r := &requests[i]
-		if r.Method == engine.MethodSubscription || len(message) > longMessage {
+		if r := &requests[i]; r.Method == engine.MethodSubscription || len(message) > longMessage {
 			r.Detach() // it may live long, or be little of its message
 		}
-		if err := c.dispatch(r); err != nil {
-			return err
-		}
 	}
+	c.requests = requests
 	return nil
 }
 

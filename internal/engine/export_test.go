@@ -20,13 +20,6 @@ func (id ID) Valid() bool { return id.valid() }
 // MaxExcess is maxExcess.
 const MaxExcess = maxExcess
 
-// Room reports whether the queue is below its mark.
-func (q *Queue) Room() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.roomLocked()
-}
-
 // Depth returns the number of bytes queued, without those being written.
 func (q *Queue) Depth() int {
 	q.mu.Lock()

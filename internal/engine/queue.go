@@ -142,15 +142,18 @@ func (q *Queue) overflownLocked() bool {
 
 // Post is Direct for others than the reader: it has the message written.
 func (q *Queue) Post(message []byte) error {
-	if err := q.Direct(message); err != nil {
-		return err
-	}
+	err := q.Direct(message)
+	q.Kick()
+	return err
+}
+
+// Kick has what is queued written.
+func (q *Queue) Kick() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.buf) > 0 {
 		q.scheduleLocked()
 	}
-	return nil
 }
 
 // Control is Direct for whole WebSocket frames, and has them written at once.
@@ -200,7 +203,19 @@ func (q *Queue) Put(message []byte) error {
 	return nil
 }
 
-// Send queues a message once there is room, and has it written.
+// Add queues a message once there is room. It is written by the next Flush or
+// Kick, or with what is being written.
+func (q *Queue) Add(message []byte) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err := q.waitLocked(); err != nil {
+		return err
+	}
+	q.frame(message)
+	return nil
+}
+
+// Send is Add, and has the message written.
 func (q *Queue) Send(message []byte) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -254,6 +269,13 @@ func (q *Queue) waitLocked() error {
 		q.waiting--
 	}
 	return q.err
+}
+
+// Room reports whether the queue is below its mark.
+func (q *Queue) Room() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.roomLocked()
 }
 
 // roomLocked reports whether an answer may enter. Streams that hold items

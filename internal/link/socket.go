@@ -49,7 +49,8 @@ type Socket struct {
 
 	// Of the message being read; only the reader uses them.
 	reading  bool
-	begun    time.Time
+	begun    int64   // when its first bytes arrived, since epoch
+	message  *[]byte // what it is read into, from messages
 	budget   int64 // bytes that may still arrive
 	deadline bool  // a read deadline is set
 
@@ -133,7 +134,7 @@ func (st *stream) Read(p []byte) (int, error) {
 }
 
 func (s *Socket) tooSlow() bool {
-	took := time.Since(s.begun)
+	took := time.Since(s.epoch) - time.Duration(s.begun)
 	read := s.limits.MessageBytes - s.budget
 	return took > s.limits.Stall && float64(read) < took.Seconds()*float64(s.limits.MinRate)
 }
@@ -169,8 +170,10 @@ func (s *Socket) Next() ([]byte, bool, error) {
 	if err != nil {
 		return nil, false, s.cause(err)
 	}
-	s.reading, s.begun, s.budget = true, time.Now(), s.limits.MessageBytes
-	message, err := readAll(r)
+	s.reading, s.begun, s.budget = true, s.last.Load(), s.limits.MessageBytes
+	s.message = messages.Get().(*[]byte)
+	message, err := readAll(r, (*s.message)[:0])
+	*s.message = message
 	s.reading, s.budget = false, s.limits.MessageBytes
 	if s.deadline {
 		s.deadline = false
@@ -211,9 +214,24 @@ func lost(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.As(err, &network)
 }
 
-// readAll reads a message into a slice of its own.
-func readAll(r io.Reader) ([]byte, error) {
+// messages are what messages are read into.
+var messages = sync.Pool{New: func() any {
 	b := make([]byte, 0, 512)
+	return &b
+}}
+
+// Recycle takes the message back that Next has returned last: nobody keeps
+// anything of it. It is the reader's, as Next is.
+func (s *Socket) Recycle() {
+	const most = 64 << 10
+	if s.message != nil && cap(*s.message) <= most {
+		messages.Put(s.message)
+	}
+	s.message = nil
+}
+
+// readAll reads a message into b, and returns what it has grown to.
+func readAll(r io.Reader, b []byte) ([]byte, error) {
 	for {
 		n, err := r.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]
@@ -221,7 +239,7 @@ func readAll(r io.Reader) ([]byte, error) {
 		case err == io.EOF:
 			return b, nil
 		case err != nil:
-			return nil, err
+			return b, err
 		case len(b) == cap(b):
 			b = append(b, 0)[:len(b)]
 		}

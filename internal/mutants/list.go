@@ -159,7 +159,7 @@ var mutants = []mutant{
 	{
 		name: "a cancel does not reach the handler",
 		file: "transport/call.go",
-		old:  "k.cancelled.Store(true)\n\tk.cancel()",
+		old:  "k.cancelled.Store(true)\n\tk.ctx.cancel()",
 		new:  "k.cancelled.Store(true)",
 		test: "TestTranscripts",
 	},

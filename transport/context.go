@@ -1,0 +1,93 @@
+package transport
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A callContext is the context of one call. Few handlers ask to be told when
+// it ends, so only the first that does makes one that can tell.
+type callContext struct {
+	parent   context.Context // the connection's
+	deadline time.Time       // zero: none
+	telling  atomic.Pointer[tellingContext]
+
+	mu  sync.Mutex
+	err error // why it has ended, once somebody has asked or it was cancelled
+}
+
+type tellingContext struct {
+	context.Context
+	cancel context.CancelFunc
+}
+
+func (x *callContext) Deadline() (time.Time, bool) {
+	if x.deadline.IsZero() {
+		return x.parent.Deadline()
+	}
+	return x.deadline, true
+}
+
+func (x *callContext) Done() <-chan struct{} {
+	t := x.telling.Load()
+	if t == nil {
+		t = x.tell()
+	}
+	return t.Done()
+}
+
+func (x *callContext) tell() *tellingContext {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if t := x.telling.Load(); t != nil {
+		return t
+	}
+	var t tellingContext
+	if x.deadline.IsZero() {
+		t.Context, t.cancel = context.WithCancel(x.parent)
+	} else {
+		t.Context, t.cancel = context.WithDeadline(x.parent, x.deadline)
+	}
+	if x.err != nil {
+		t.cancel()
+	}
+	x.telling.Store(&t)
+	return &t
+}
+
+func (x *callContext) Err() error {
+	if t := x.telling.Load(); t != nil {
+		return t.Err()
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.err == nil {
+		x.err = x.parent.Err()
+	}
+	if x.err == nil && !x.deadline.IsZero() && !time.Now().Before(x.deadline) {
+		x.err = context.DeadlineExceeded
+	}
+	return x.err
+}
+
+// Value finds what package context looks for to link contexts, too.
+func (x *callContext) Value(key any) any {
+	if t := x.telling.Load(); t != nil {
+		return t.Value(key)
+	}
+	return x.parent.Value(key)
+}
+
+func (x *callContext) cancel() {
+	x.mu.Lock()
+	if x.err == nil {
+		x.err = context.Canceled
+	}
+	t := x.telling.Load()
+	x.mu.Unlock()
+	if t != nil {
+		t.cancel()
+	}
+}
