@@ -40,7 +40,6 @@ type Socket struct {
 	epoch  time.Time
 	masks  *rand.ChaCha8 // of a client's frames, guarded by the queue; nil on a server
 
-	early []byte       // what came with the upgrade request
 	last  atomic.Int64 // when something last arrived, since epoch
 	pings *rate.Limiter
 	own   ownPings
@@ -49,8 +48,12 @@ type Socket struct {
 
 	// Of the message being read; only the reader uses them.
 	reading  bool
-	begun    int64   // when its first bytes arrived, since epoch
-	message  *[]byte // what it is read into, from messages
+	begun    int64              // when its first bytes arrived, since epoch
+	message  *[]byte            // what it is read into, from messages
+	ahead    []byte             // what has been read and not handed to the library
+	bursts   *[burstBuffer]byte // what ahead is part of, if it did not come with the upgrade
+	burst    bool               // the last read brought as much as it could hold
+	reader   rawReader
 	budget   int64 // bytes that may still arrive
 	deadline bool  // a read deadline is set
 
@@ -77,7 +80,8 @@ func (s *Socket) Queue() *engine.Queue { return s.queue }
 
 // over sets the connection. Conn may be nil.
 func (s *Socket) over(rw io.ReadWriteCloser, conn net.Conn, early []byte) {
-	s.rw, s.conn, s.early = rw, conn, early
+	s.rw, s.conn, s.ahead = rw, conn, early
+	s.received.Add(uint64(len(early)))
 	if sc, ok := conn.(syscall.Conn); ok {
 		s.raw, _ = sc.SyscallConn() // without it the writer goroutine does all
 	}
@@ -89,19 +93,39 @@ type stream struct {
 	s        *Socket
 }
 
-// Read is called by the library when it has no complete frame left, so what
-// the frames before have caused is written first, in one go.
+// Read is called by the library when it has no complete frame left. What has
+// come together is handed out before more is read from the connection.
 func (st *stream) Read(p []byte) (int, error) {
 	s := st.s
 	if s.ws == nil { // the library looks for a body behind an upgrade that it does not accept
 		return 0, io.EOF
 	}
-	if len(s.early) > 0 {
-		n := copy(p, s.early)
-		s.received.Add(uint64(n))
-		s.early = s.early[n:]
-		return n, nil
+	if len(s.ahead) == 0 {
+		n, err := s.fetch(p)
+		if len(s.ahead) == 0 || err != nil {
+			return n, s.spend(n, err)
+		}
 	}
+	n := copy(p, s.ahead)
+	s.ahead = s.ahead[n:]
+	if len(s.ahead) == 0 {
+		s.release()
+	}
+	return n, s.spend(n, nil)
+}
+
+// spend counts n bytes of the message being read.
+func (s *Socket) spend(n int, err error) error {
+	if s.budget -= int64(n); s.budget < 0 {
+		return s.breakOff(wire.ClosePolicy, "message takes too many bytes")
+	}
+	return err
+}
+
+// fetch reads from the connection: into p, or ahead if there is more to read
+// than fits p. What the messages before have caused is written first, in one
+// go.
+func (s *Socket) fetch(p []byte) (int, error) {
 	if err := s.brokenBy(); err != nil {
 		return 0, err
 	}
@@ -110,27 +134,56 @@ func (st *stream) Read(p []byte) (int, error) {
 		s.deadline = true
 		s.readUntil(time.Now().Add(s.limits.Stall))
 	}
-	n, err := s.rw.Read(p)
+	if s.burst && len(p) < burstBuffer {
+		s.bursts = bursts.Get().(*[burstBuffer]byte)
+		n := s.tryRead(s.bursts[:])
+		s.burst = n == burstBuffer
+		if n > 0 {
+			s.ahead = s.bursts[:n]
+			_, err := s.arrived(n, nil)
+			return 0, err
+		}
+		s.release()
+	}
+	n, err := s.arrived(s.rw.Read(p))
+	s.burst = n == len(p)
+	return n, err
+}
+
+// arrived looks at the outcome of a read.
+func (s *Socket) arrived(n int, err error) (int, error) {
 	if n > 0 {
 		s.last.Store(int64(time.Since(s.epoch)))
 		s.received.Add(uint64(n))
-		if s.budget -= int64(n); s.budget < 0 {
-			return n, s.breakOff(wire.ClosePolicy, "message takes too many bytes")
-		}
 	}
-	if err != nil {
-		if b := s.brokenBy(); b != nil {
-			return n, b
-		}
-		if s.reading && errors.Is(err, os.ErrDeadlineExceeded) {
-			return n, s.breakOff(wire.ClosePolicy, "message has stalled")
-		}
-		return n, err
-	}
-	if s.reading && s.tooSlow() {
+	switch {
+	case err == nil && s.reading && s.tooSlow():
 		return n, s.breakOff(wire.ClosePolicy, "message is too slow")
+	case err == nil:
+		return n, nil
 	}
-	return n, nil
+	if b := s.brokenBy(); b != nil {
+		return n, b
+	}
+	if s.reading && errors.Is(err, os.ErrDeadlineExceeded) {
+		return n, s.breakOff(wire.ClosePolicy, "message has stalled")
+	}
+	return n, err
+}
+
+// The library reads through a small buffer, because most connections are idle.
+// What one brings beyond that is read into one of these, if it is there already.
+const burstBuffer = 32 << 10
+
+var bursts = sync.Pool{New: func() any { return new([burstBuffer]byte) }}
+
+// release puts back what was read ahead into.
+func (s *Socket) release() {
+	s.ahead = nil
+	if s.bursts != nil {
+		bursts.Put(s.bursts)
+		s.bursts = nil
+	}
 }
 
 func (s *Socket) tooSlow() bool {

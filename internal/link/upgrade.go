@@ -13,11 +13,11 @@ import (
 	"github.com/zapsocket/zapsocket/wire"
 )
 
-// The library's buffers. It reads bursts of small frames through the first; the
-// second has to hold a whole control frame, of 131 bytes with a mask, or a
+// The library's buffers. The first holds most calls; bursts do not go through
+// it. The second has to hold a whole control frame, of 131 bytes with a mask, or a
 // long close frame would be split among other frames.
 const (
-	readBuffer    = 1024
+	readBuffer    = 256
 	controlBuffer = 140
 )
 
