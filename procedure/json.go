@@ -56,6 +56,65 @@ var options = sync.OnceValues(func() (lax, strict json.Options) {
 	return lax, json.JoinOptions(lax, json.RejectUnknownMembers(true))
 })
 
+// optionsFor returns the options for values of type t. The library is faster
+// without any, so only types that may hold a duration get those.
+func optionsFor(t reflect.Type, rejectUnknown bool) json.Options {
+	if isTimeless(t) {
+		if rejectUnknown {
+			return strictOnly
+		}
+		return nil
+	}
+	lax, strict := options()
+	if rejectUnknown {
+		return strict
+	}
+	return lax
+}
+
+var strictOnly = json.RejectUnknownMembers(true)
+
+// timeless holds, for each type that has been asked for, whether no value of it
+// holds a duration.
+var timeless sync.Map // of reflect.Type to bool
+
+func isTimeless(t reflect.Type) bool {
+	if known, ok := timeless.Load(t); ok {
+		return known.(bool)
+	}
+	is := lacksDurations(t, map[reflect.Type]bool{})
+	timeless.Store(t, is)
+	return is
+}
+
+// lacksDurations reports whether t has no place for a duration. It looks into
+// a type once.
+func lacksDurations(t reflect.Type, seen map[reflect.Type]bool) bool {
+	if t == nil || seen[t] {
+		return true
+	}
+	seen[t] = true
+	p := reflect.PointerTo(t)
+	if t == reflect.TypeFor[time.Duration]() || p.Implements(reflect.TypeFor[json.MarshalerTo]()) || p.Implements(reflect.TypeFor[json.UnmarshalerFrom]()) {
+		return false // such methods are given the options
+	}
+	switch t.Kind() {
+	case reflect.Interface:
+		return false
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		return lacksDurations(t.Elem(), seen)
+	case reflect.Map:
+		return lacksDurations(t.Key(), seen) && lacksDurations(t.Elem(), seen)
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if !lacksDurations(t.Field(i).Type, seen) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 var errNotDuration = errors.New("not a duration")
 
 // appender is an io.Writer onto a byte slice.
@@ -69,10 +128,9 @@ func (a *appender) Write(p []byte) (int, error) {
 }
 
 func (jsonCodec) Append(dst []byte, v any) ([]byte, error) {
-	lax, _ := options()
 	w := appenders.Get().(*appender)
 	w.b = dst
-	err := json.MarshalWrite(w, v, lax)
+	err := json.MarshalWrite(w, v, optionsFor(reflect.TypeOf(v), false))
 	grown := w.b
 	w.b = nil
 	appenders.Put(w)
@@ -83,11 +141,7 @@ func (jsonCodec) Append(dst []byte, v any) ([]byte, error) {
 }
 
 func (jsonCodec) Decode(data []byte, v any, rejectUnknown bool) error {
-	opts, strict := options()
-	if rejectUnknown {
-		opts = strict
-	}
-	return json.Unmarshal(data, v, opts)
+	return json.Unmarshal(data, v, optionsFor(reflect.TypeOf(v), rejectUnknown))
 }
 
 // validJSON reports what makes data not strict JSON.
