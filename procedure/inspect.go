@@ -129,13 +129,13 @@ func (p Procedure) Check() error {
 	if err := CheckName(p.Name); err != nil {
 		return err
 	}
-	if p.serve == nil {
+	if p.bound == nil {
 		return fmt.Errorf("procedure %q was not made by Func or From, or of nil", p.Name)
 	}
-	if err := checkType("input", p.In, p.plan.in); err != nil {
+	if err := checkType("input", p.In, p.bound.plan.in); err != nil {
 		return fmt.Errorf("procedure %q: %w", p.Name, err)
 	}
-	if err := checkType("output", p.Out, p.plan.out); err != nil {
+	if err := checkType("output", p.Out, p.bound.plan.out); err != nil {
 		return fmt.Errorf("procedure %q: %w", p.Name, err)
 	}
 	return nil

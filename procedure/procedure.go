@@ -15,8 +15,7 @@ type Procedure struct {
 	In, Out reflect.Type // of the input, and of the output or the items
 	Options Options
 
-	serve func(ctx context.Context, req *Request, reply Reply, p *plan) error
-	plan  *plan
+	bound *bound // nil without a function
 
 	validated func(*Validator) // of an Event: tells the source; nil for others
 }
@@ -60,9 +59,7 @@ func (p Procedure) With(o Options) Procedure {
 	if o.Meta != nil {
 		p.Options.Meta = o.Meta
 	}
-	if p.serve != nil {
-		p.plan = newPlan(p)
-	}
+	p.bound = p.bound.planned(p)
 	if o.Validator != nil && p.validated != nil {
 		p.validated(o.Validator)
 	}
@@ -80,14 +77,35 @@ func overlay[T comparable](field *T, value T) {
 // the request. An error that the function had from another server, and did not
 // pass through [Relay], becomes INTERNAL_SERVER_ERROR with that as its cause.
 func (p Procedure) ServeRPC(ctx context.Context, req *Request, reply Reply) error {
-	return own(p.serve(ctx, req, reply, p.plan))
+	return p.bound.serveRPC(ctx, req, reply)
+}
+
+// bound is a function behind a Procedure, and what serving it needs of the
+// Options.
+type bound struct {
+	serve func(ctx context.Context, req *Request, reply Reply, p *plan) error
+	plan  *plan
+}
+
+func (b *bound) serveRPC(ctx context.Context, req *Request, reply Reply) error {
+	return own(b.serve(ctx, req, reply, b.plan))
+}
+
+// planned returns b with the options that p has now.
+func (b *bound) planned(p Procedure) *bound {
+	if b == nil {
+		return nil
+	}
+	return &bound{b.serve, newPlan(p)}
 }
 
 // bind makes a Procedure of an untyped function. A nil one is left for Check to
 // find.
 func bind[In, Out any](name string, kind Kind, serve func(context.Context, *Request, Reply, *plan) error) Procedure {
-	p := Procedure{Name: name, Kind: kind, In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out](), serve: serve}
-	p.plan = newPlan(p)
+	p := Procedure{Name: name, Kind: kind, In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out]()}
+	if serve != nil {
+		p.bound = &bound{serve, newPlan(p)}
+	}
 	return p
 }
 

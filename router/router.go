@@ -41,7 +41,7 @@ type Router struct {
 
 // A table is what a Router and its views share.
 type table struct {
-	procedures map[string]route
+	procedures map[string]*route
 	mounts     map[string]mount // by prefix
 	merged     []merged
 	parents    []*table // those this one was merged into
@@ -81,7 +81,7 @@ type merged struct {
 // New returns an empty router whose procedures run inside mw, the first one
 // outermost.
 func New(mw ...procedure.Middleware) *Router {
-	return &Router{mw: slices.Clone(mw), table: &table{procedures: map[string]route{}, mounts: map[string]mount{}}}
+	return &Router{mw: slices.Clone(mw), table: &table{procedures: map[string]*route{}, mounts: map[string]mount{}}}
 }
 
 // With returns a view of r that adds mw to what is registered through it. The
@@ -107,7 +107,7 @@ func (r *Router) Handle(procedures ...procedure.Procedure) {
 			panic("router: " + err.Error())
 		}
 		r.table.claim(p.Name)
-		r.table.procedures[p.Name] = route{p, procedure.Chain(p, r.mw...)}
+		r.table.procedures[p.Name] = &route{p, procedure.Chain(p, r.mw...)}
 	}
 }
 

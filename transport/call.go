@@ -40,7 +40,7 @@ func (c *Conn) call(r *engine.Request, req procedure.Request) error {
 	if r.Timeout > 0 {
 		k.ctx.deadline = time.Now().Add(r.Timeout)
 	}
-	inline := c.socket != nil && c.queue.Room() && !c.server.executor.inline.slow.take(k.name)
+	inline := c.socket != nil && c.socket.Busy() && c.queue.Room() && !c.server.executor.inline.slow.take(k.name)
 	start, refused, late := false, false, false
 	c.update(func(st *state) {
 		switch {

@@ -12,6 +12,9 @@ import (
 // in one write. But nothing more of its connection is read meanwhile. So a
 // watchdog looks, and has another goroutine read on where the same handler is
 // found twice: the one that runs the handler is a worker from then on.
+//
+// The calls of a connection that asks now and then go to workers, too: they
+// would grow the stack of its reader, and most connections are such.
 
 // tick is how often the watchdog looks while handlers run. What a handler that
 // does not return holds up waits two of them at most.

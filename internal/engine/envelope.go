@@ -180,8 +180,9 @@ func (s *Scanner) scanArray(dst []Request, b []byte, i int) (_ []Request, end in
 
 // scanRequest reads the object at b[i].
 func (s *Scanner) scanRequest(dst []Request, b []byte, i int) (_ []Request, end int, err error) {
+	dst = append(dst, Request{})
 	var (
-		r       Request
+		r              = &dst[len(dst)-1]
 		params  error  = errNoParams
 		ignored []byte // the params of a request that has no use for them
 		members memberSet
@@ -216,7 +217,7 @@ func (s *Scanner) scanRequest(dst []Request, b []byte, i int) (_ []Request, end 
 		case "params":
 			if start < len(b) && b[start] == '{' {
 				var end int
-				end, params = s.scanParams(&r, b, start)
+				end, params = s.scanParams(r, b, start)
 				ignored = b[start:max(start, end)]
 				return end, nil
 			}
@@ -237,11 +238,11 @@ func (s *Scanner) scanRequest(dst []Request, b []byte, i int) (_ []Request, end 
 	case r.Method == MethodCredit && r.n == 0:
 		err = malformed("params.n must be an integer from 1 to %d", maxCredit)
 	case r.Method == MethodCredit:
-		r = Request{ID: r.ID, Method: r.Method, JSONRPC: r.JSONRPC, Credit: r.n}
+		*r = Request{ID: r.ID, Method: r.Method, JSONRPC: r.JSONRPC, Credit: r.n}
 	default:
-		r = Request{ID: r.ID, Method: r.Method, JSONRPC: r.JSONRPC}
+		*r = Request{ID: r.ID, Method: r.Method, JSONRPC: r.JSONRPC}
 	}
-	return append(dst, r), i, err
+	return dst, i, err
 }
 
 func (s *Scanner) method(name []byte) Method {
@@ -456,45 +457,4 @@ func clip(text []byte) []byte {
 		return text
 	}
 	return append(bytes.Clone(text[:most]), "..."...)
-}
-
-// A memberSet holds the names of one object: few, usually.
-type memberSet struct {
-	few  [8][]byte
-	n    int
-	many map[string]struct{}
-}
-
-// add reports whether name is new.
-func (m *memberSet) add(name []byte) bool {
-	for _, n := range m.few[:m.n] {
-		if string(n) == string(name) {
-			return false
-		}
-	}
-	if m.many != nil {
-		if _, ok := m.many[string(name)]; ok {
-			return false
-		}
-	}
-	if m.n < len(m.few) {
-		m.few[m.n] = name
-		m.n++
-		return true
-	}
-	if m.many == nil {
-		m.many = map[string]struct{}{}
-	}
-	m.many[string(name)] = struct{}{}
-	return true
-}
-
-func (m *memberSet) has(name string) bool {
-	for _, n := range m.few[:m.n] {
-		if string(n) == name {
-			return true
-		}
-	}
-	_, ok := m.many[name]
-	return ok
 }

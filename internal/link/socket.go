@@ -54,6 +54,7 @@ type Socket struct {
 	bursts   *[burstBuffer]byte // what ahead is part of, if it did not come with the upgrade
 	burst    bool               // the last read brought as much as it could hold
 	reader   rawReader
+	streak   int   // reads without a pause between
 	budget   int64 // bytes that may still arrive
 	deadline bool  // a read deadline is set
 
@@ -153,7 +154,11 @@ func (s *Socket) fetch(p []byte) (int, error) {
 // arrived looks at the outcome of a read.
 func (s *Socket) arrived(n int, err error) (int, error) {
 	if n > 0 {
-		s.last.Store(int64(time.Since(s.epoch)))
+		now := int64(time.Since(s.epoch))
+		if now-s.last.Swap(now) > int64(pause) {
+			s.streak = 0
+		}
+		s.streak++
 		s.received.Add(uint64(n))
 	}
 	switch {
@@ -170,6 +175,16 @@ func (s *Socket) arrived(n int, err error) (int, error) {
 	}
 	return n, err
 }
+
+// A connection is busy once so many reads have brought something, without a
+// pause between.
+const (
+	busyAfter = 16
+	pause     = 100 * time.Millisecond
+)
+
+// Busy reports whether much has arrived lately. It is the reader's, as Next is.
+func (s *Socket) Busy() bool { return s.streak >= busyAfter }
 
 // The library reads through a small buffer, because most connections are idle.
 // What one brings beyond that is read into one of these, if it is there already.

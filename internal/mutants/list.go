@@ -123,9 +123,9 @@ var mutants = []mutant{
 	},
 	{
 		name: "the last of two members counts",
-		file: "internal/engine/envelope.go",
-		old:  "if string(n) == string(name) {\n\t\t\treturn false",
-		new:  "if string(n) == string(name) {\n\t\t\tbreak",
+		file: "internal/engine/members.go",
+		old:  "new := m.known&b == 0",
+		new:  "new := true",
 		test: "TestScanRefusesEnvelopes",
 	},
 	{
