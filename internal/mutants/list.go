@@ -264,8 +264,8 @@ var mutants = []mutant{
 	{
 		name: "a procedure tells what it heard from another server",
 		file: "procedure/procedure.go",
-		old:  "return own(p.serve(ctx, req, reply, p.plan))",
-		new:  "return p.serve(ctx, req, reply, p.plan)",
+		old:  "return own(b.serve(ctx, req, reply, b.plan))",
+		new:  "return b.serve(ctx, req, reply, b.plan)",
 		test: "TestProcedureHidesErrorsOfOtherServers",
 	},
 	{
@@ -550,5 +550,40 @@ var mutants = []mutant{
 		old:  "s.q.dropped++",
 		new:  "",
 		test: "TestOverflowPolicies",
+	},
+	{
+		name: "the reader is not relieved",
+		file: "transport/inline.go",
+		old:  "if k == in.seen[i] && p.release(k) {",
+		new:  "if false && p.release(k) {",
+		test: "TestInlineHandlerHoldsNothingUp",
+	},
+	{
+		name: "a message is read into while a call goes on with it",
+		file: "transport/inline.go",
+		old:  "k.c.kept = true",
+		new:  "k.c.kept = false",
+		test: "TestInlineCallKeepsItsInput",
+	},
+	{
+		name: "runtime.Goexit takes the reader along",
+		file: "transport/inline.go",
+		old:  "go k.c.lead() // ends with the connection, or when it is relieved in turn\n\t\t}",
+		new:  "_ = k\n\t\t}",
+		test: "TestInlineHandlerMayGo",
+	},
+	{
+		name: "a call that has left the reader cannot be cancelled",
+		file: "transport/inline.go",
+		old:  "k.c.remember(st, k)",
+		new:  "_ = st",
+		test: "TestInlineCallIsCancelled",
+	},
+	{
+		name: "a slow procedure runs inline again and again",
+		file: "transport/inline.go",
+		old:  "in.slow.add(k.name)",
+		new:  "_ = k.name",
+		test: "TestSlowProcedureGoesToWorkers",
 	},
 }
