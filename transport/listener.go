@@ -43,6 +43,9 @@ func (l *listener) push(m procedure.Message) error {
 	if l.closed {
 		return engine.ErrEnded
 	}
+	if l.connected && !l.replying && len(l.items) == 0 {
+		return l.handLocked(m)
+	}
 	if len(l.items) == maxBacklog {
 		l.items = l.items[1:]
 		l.dropped++
@@ -58,24 +61,27 @@ func (l *listener) push(m procedure.Message) error {
 	return nil
 }
 
-// flushLocked replies what is there, unless somebody is doing that. It does so
-// with the lock released, because middleware sees what is replied: it may push,
-// and what it does wrong is this subscription's fault and not that of whoever
-// pushes.
+// flushLocked replies what is there, unless somebody is doing that.
 func (l *listener) flushLocked() error {
 	if l.replying {
 		return nil
 	}
+	if m, ok := l.takeLocked(); ok {
+		return l.handLocked(m)
+	}
+	return nil
+}
+
+// handLocked replies m and what comes meanwhile. It does so with the lock
+// released, because middleware sees what is replied: it may push, and what it
+// does wrong is this subscription's fault and not that of whoever pushes.
+func (l *listener) handLocked(m procedure.Message) error {
 	l.replying = true
 	defer func() {
 		l.replying = false
 		l.quiet.Broadcast()
 	}()
-	for {
-		m, ok := l.takeLocked()
-		if !ok {
-			return nil
-		}
+	for ok := true; ok; m, ok = l.takeLocked() {
 		if err := l.replyLocked(m); err != nil {
 			select {
 			case l.failed <- err:
@@ -84,6 +90,7 @@ func (l *listener) flushLocked() error {
 			return err
 		}
 	}
+	return nil
 }
 
 // replyLocked replies m with the lock released. A panic is an error.

@@ -32,6 +32,7 @@ type Server struct {
 	hub       *Hub
 	admission *admission
 	executor  executor
+	flusher   engine.Flusher
 
 	mu       sync.Mutex
 	conns    map[*Conn]struct{}
@@ -127,7 +128,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, remote netip.Ad
 			return err
 		}
 	}
-	socket, extended, err := link.Upgrade(w, r, &s.limits)
+	socket, extended, err := link.Upgrade(w, r, &s.limits, &s.flusher)
 	if err != nil {
 		s.admission.leaveUser(id.UserID)
 		return err

@@ -46,6 +46,7 @@ type Queue struct {
 
 	maxItems, maxBytes int // of each stream's ring
 
+	flusher *Flusher
 	onError func(error) // told of the first failure, by a goroutine of the queue's
 
 	mu      sync.Mutex
@@ -62,6 +63,8 @@ type Queue struct {
 	held    int        // bytes of the payloads in the rings
 	sent    uint64     // bytes handed to the sink
 	dropped uint64     // items that streams have dropped, or were told of
+
+	next *Queue // in flusher, which guards it
 }
 
 // A QueueConfig sets a Queue up.
@@ -71,12 +74,16 @@ type QueueConfig struct {
 	StreamItems int
 	StreamBytes int
 	OnError     func(error)
+
+	// Flusher writes for many queues. Nil means that the queue starts a writer
+	// of its own when there is something to write.
+	Flusher *Flusher
 }
 
 // NewQueue returns an empty queue.
 func NewQueue(c QueueConfig) *Queue {
 	q := &Queue{
-		sink: c.Sink, mark: c.Mark, maxItems: c.StreamItems, maxBytes: c.StreamBytes, onError: c.OnError,
+		sink: c.Sink, mark: c.Mark, maxItems: c.StreamItems, maxBytes: c.StreamBytes, flusher: c.Flusher, onError: c.OnError,
 	}
 	q.room.L = &q.mu
 	return q
@@ -315,42 +322,43 @@ func (q *Queue) Stats() QueueStats {
 // the rest. The reader calls it before it waits for input.
 func (q *Queue) Flush() {
 	q.mu.Lock()
-	if q.writing || q.err != nil && len(q.buf) == 0 {
-		q.mu.Unlock()
-		return
+	defer q.mu.Unlock()
+	if !q.writing {
+		q.writing = true
+		q.turnLocked()
 	}
+}
+
+// turnLocked writes once, for who has set q.writing, what is queued and the
+// sink takes without waiting. What is left is somebody else's.
+func (q *Queue) turnLocked() {
 	q.fillLocked()
-	if len(q.buf) == 0 {
+	if len(q.buf) > 0 {
+		out := q.takeLocked()
 		q.mu.Unlock()
-		return
+		n, err := q.sink.TryWrite(out)
+		q.mu.Lock()
+		q.wroteLocked(n, len(out)-n)
+		switch {
+		case err != nil:
+			q.failLocked(err)
+		case n < len(out):
+			go q.write(out, n) // ends when the queue is empty or the sink fails
+			return
+		}
+		release(out)
+		q.fillLocked()
 	}
-	out := q.takeLocked()
-	q.mu.Unlock()
-	n, err := q.sink.TryWrite(out)
-	q.mu.Lock()
-	q.wroteLocked(n, len(out)-n)
-	switch {
-	case err != nil:
-		q.failLocked(err)
-	case n < len(out):
-		go q.write(out, n) // ends when the queue is empty or the sink fails
-		q.mu.Unlock()
-		return
-	}
-	release(out)
 	q.writing = false
-	q.fillLocked()
 	if len(q.buf) > 0 {
 		q.scheduleLocked()
 	} else {
 		q.doneLocked()
 	}
-	q.mu.Unlock()
 }
 
-// takeLocked makes the caller the one who writes, and gives it what is queued.
+// takeLocked takes what is queued, to be written.
 func (q *Queue) takeLocked() []byte {
-	q.writing = true
 	out := q.buf
 	q.buf, q.caused, q.taken = nil, 0, len(out)
 	if q.waiting > 0 {
@@ -367,7 +375,12 @@ func (q *Queue) wroteLocked(n, left int) {
 
 // scheduleLocked has what is queued written soon.
 func (q *Queue) scheduleLocked() {
-	if !q.writing {
+	switch {
+	case q.writing:
+	case q.flusher != nil:
+		q.writing = true
+		q.flusher.add(q)
+	default:
 		q.writing = true
 		go q.write(nil, 0) // ends when the queue is empty or the sink fails
 	}

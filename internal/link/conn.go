@@ -38,7 +38,7 @@ type connLink struct {
 func Over(ctx context.Context, conn wire.Conn, limits *wire.Limits) Link {
 	ctx, cancel := context.WithCancel(ctx)
 	l := &connLink{conn: conn, limits: limits, ctx: ctx, cancel: cancel, last: time.Now(), done: make(chan struct{})}
-	l.queue = newQueue(l, l, limits, l.fail)
+	l.queue = newQueue(l, l, limits, nil, l.fail)
 	return l
 }
 

@@ -19,7 +19,7 @@ import (
 // does not upgrade is a *Refusal. Extended reports whether the other end is
 // one of ours.
 func Dial(ctx context.Context, url string, header http.Header, hc *http.Client, limits *wire.Limits) (_ Link, extended bool, err error) {
-	s := newSocket(limits)
+	s := newSocket(limits, nil)
 	s.masks = newMasks()
 	own := http.Client{}
 	if hc != nil {

@@ -81,7 +81,7 @@ func parse(t *testing.T, frame []byte) (first byte, payload []byte, masked bool)
 func TestDataFrames(t *testing.T) {
 	limits := wire.Limits{}.Client()
 	for _, client := range []bool{true, false} {
-		s := newSocket(&limits)
+		s := newSocket(&limits, nil)
 		if client {
 			s.masks = newMasks()
 		}
@@ -114,7 +114,7 @@ func TestMasksDiffer(t *testing.T) {
 func TestControlFrames(t *testing.T) {
 	limits := wire.Limits{}.Client()
 	for _, client := range []bool{true, false} {
-		s := newSocket(&limits)
+		s := newSocket(&limits, nil)
 		if client {
 			s.masks = newMasks()
 		}

@@ -80,11 +80,12 @@ type Traffic struct {
 	Last    time.Time // when something last arrived
 }
 
-// newQueue returns the queue in front of l. Fail is told why l cannot be
-// written to, and cuts it.
-func newQueue(l Link, to engine.Sink, limits *wire.Limits, fail func(error)) *engine.Queue {
+// newQueue returns the queue in front of l, with a writer of its own if flusher
+// is nil. Fail is told why l cannot be written to, and cuts it.
+func newQueue(l Link, to engine.Sink, limits *wire.Limits, flusher *engine.Flusher, fail func(error)) *engine.Queue {
 	return engine.NewQueue(engine.QueueConfig{
 		Sink:        to,
+		Flusher:     flusher,
 		Mark:        limits.Queue,
 		StreamItems: limits.StreamItems,
 		StreamBytes: limits.StreamBytes,

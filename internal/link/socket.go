@@ -68,11 +68,11 @@ type Socket struct {
 	done    chan struct{}
 }
 
-func newSocket(limits *wire.Limits) *Socket {
+func newSocket(limits *wire.Limits, flusher *engine.Flusher) *Socket {
 	s := &Socket{limits: limits, epoch: time.Now(), done: make(chan struct{})}
 	s.budget = limits.MessageBytes
 	s.pings = rate.NewLimiter(rate.Limit(limits.ControlPingRate), limits.ControlPingBurst)
-	s.queue = newQueue(s, sink{s}, limits, s.fail)
+	s.queue = newQueue(s, sink{s}, limits, flusher, s.fail)
 	return s
 }
 
@@ -369,7 +369,11 @@ type sink struct{ *Socket }
 
 // Write writes all of p as long as the peer takes some of it in time.
 func (s sink) Write(p []byte) (int, error) {
-	begun, written := time.Now(), 0
+	written, err := s.TryWrite(p)
+	if written == len(p) || err != nil {
+		return written, err
+	}
+	begun := time.Now()
 	defer s.writeUntil(0) // or the next TryWrite would fail
 	for written < len(p) {
 		chunk := p[written:]

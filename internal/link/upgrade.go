@@ -10,6 +10,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/zapsocket/zapsocket/internal/engine"
 	"github.com/zapsocket/zapsocket/wire"
 )
 
@@ -21,11 +22,11 @@ const (
 	controlBuffer = 140
 )
 
-// Upgrade makes a WebSocket of r. The caller has checked the origin. It has
-// answered w if it fails. Extended reports whether the other end is one of
-// ours.
-func Upgrade(w http.ResponseWriter, r *http.Request, limits *wire.Limits) (s *Socket, extended bool, err error) {
-	s = newSocket(limits)
+// Upgrade makes a WebSocket of r, written to by flusher. The caller has checked
+// the origin. It has answered w if it fails. Extended reports whether the other
+// end is one of ours.
+func Upgrade(w http.ResponseWriter, r *http.Request, limits *wire.Limits, flusher *engine.Flusher) (s *Socket, extended bool, err error) {
+	s = newSocket(limits, flusher)
 	s.ws, err = websocket.Accept(&hijacker{w, s}, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{Subprotocol},
 		InsecureSkipVerify: true,
