@@ -39,7 +39,12 @@ func TestQueueAndStreamsKeepTheirPromises(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		synctest.Test(t, func(t *testing.T) {
 			m := &machine{s: newSink()}
-			m.q = newQueue(m.s, func(c *engine.QueueConfig) { c.Mark = 200 })
+			shared := rapid.Bool().Draw(rt, "shared")
+			m.q = newQueue(m.s, func(c *engine.QueueConfig) {
+				if c.Mark = 200; shared {
+					c.Flusher = new(engine.Flusher)
+				}
+			})
 			rt.Repeat(map[string]func(*rapid.T){
 				"subscribe": m.subscribe,
 				"send":      m.send,
@@ -47,6 +52,7 @@ func TestQueueAndStreamsKeepTheirPromises(t *testing.T) {
 				"grant":     m.grant,
 				"direct":    m.direct,
 				"flush":     func(*rapid.T) { m.q.Flush() },
+				"kick":      func(*rapid.T) { m.q.Kick() },
 				"shut":      func(*rapid.T) { m.s.close() },
 				"open":      func(*rapid.T) { m.s.open() },
 				"trickle":   func(rt *rapid.T) { most := rapid.IntRange(0, 20).Draw(rt, "most"); m.s.set(func() { m.s.most = most }) },
