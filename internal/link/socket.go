@@ -33,7 +33,7 @@ import (
 type Socket struct {
 	rw     io.ReadWriteCloser // the bytes of the connection
 	conn   net.Conn           // the same, for its deadlines; nil where a client's transport hides it
-	raw    syscall.RawConn    // nil where writing without waiting is not to be had
+	raw    syscall.RawConn    // nil where reading and writing without waiting is not to be had
 	ws     *websocket.Conn
 	queue  *engine.Queue
 	limits *wire.Limits
@@ -51,9 +51,8 @@ type Socket struct {
 	begun    int64              // when its first bytes arrived, since epoch
 	message  *[]byte            // what it is read into, from messages
 	ahead    []byte             // what has been read and not handed to the library
-	bursts   *[burstBuffer]byte // what ahead is part of, if it did not come with the upgrade
-	burst    bool               // the last read brought as much as it could hold
-	reader   rawReader
+	buffer   *[aheadBuffer]byte // what ahead is part of, if it did not come with the upgrade
+	reader   aheadReader
 	streak   int   // reads without a pause between
 	budget   int64 // bytes that may still arrive
 	deadline bool  // a read deadline is set
@@ -83,7 +82,7 @@ func (s *Socket) Queue() *engine.Queue { return s.queue }
 func (s *Socket) over(rw io.ReadWriteCloser, conn net.Conn, early []byte) {
 	s.rw, s.conn, s.ahead = rw, conn, early
 	s.received.Add(uint64(len(early)))
-	if sc, ok := conn.(syscall.Conn); ok {
+	if sc, ok := conn.(syscall.Conn); ok && polls {
 		s.raw, _ = sc.SyscallConn() // without it the writer goroutine does all
 	}
 }
@@ -123,9 +122,8 @@ func (s *Socket) spend(n int, err error) error {
 	return err
 }
 
-// fetch reads from the connection: into p, or ahead if there is more to read
-// than fits p. What the messages before have caused is written first, in one
-// go.
+// fetch waits for more, and reads it: ahead if it can, or else into p. What the
+// messages before have caused is written first, in one go.
 func (s *Socket) fetch(p []byte) (int, error) {
 	if err := s.brokenBy(); err != nil {
 		return 0, err
@@ -135,20 +133,16 @@ func (s *Socket) fetch(p []byte) (int, error) {
 		s.deadline = true
 		s.readUntil(time.Now().Add(s.limits.Stall))
 	}
-	if s.burst && len(p) < burstBuffer {
-		s.bursts = bursts.Get().(*[burstBuffer]byte)
-		n := s.tryRead(s.bursts[:])
-		s.burst = n == burstBuffer
-		if n > 0 {
-			s.ahead = s.bursts[:n]
-			_, err := s.arrived(n, nil)
-			return 0, err
-		}
+	if s.raw == nil || s.masks != nil || len(p) >= aheadBuffer { // the transport of a client may have read ahead itself
+		return s.arrived(s.rw.Read(p))
+	}
+	n, err := s.arrived(s.readAhead())
+	if n > 0 && err == nil {
+		s.ahead = s.buffer[:n]
+	} else {
 		s.release()
 	}
-	n, err := s.arrived(s.rw.Read(p))
-	s.burst = n == len(p)
-	return n, err
+	return 0, err
 }
 
 // arrived looks at the outcome of a read.
@@ -187,17 +181,17 @@ const (
 func (s *Socket) Busy() bool { return s.streak >= busyAfter }
 
 // The library reads through a small buffer, because most connections are idle.
-// What one brings beyond that is read into one of these, if it is there already.
-const burstBuffer = 32 << 10
+// What has arrived is read into one of these, which is taken only then.
+const aheadBuffer = 16 << 10
 
-var bursts = sync.Pool{New: func() any { return new([burstBuffer]byte) }}
+var aheadBuffers = sync.Pool{New: func() any { return new([aheadBuffer]byte) }}
 
-// release puts back what was read ahead into.
+// release puts back what was read into.
 func (s *Socket) release() {
 	s.ahead = nil
-	if s.bursts != nil {
-		bursts.Put(s.bursts)
-		s.bursts = nil
+	if s.buffer != nil {
+		aheadBuffers.Put(s.buffer)
+		s.buffer = nil
 	}
 }
 

@@ -2,10 +2,13 @@
 
 package link
 
+// polls says whether a RawConn reads and writes without waiting.
+const polls = false
+
 // TryWrite leaves all to Write.
 func (s sink) TryWrite([]byte) (int, error) { return 0, nil }
 
-type rawReader struct{}
+type aheadReader struct{}
 
-// tryRead leaves all to Read.
-func (s *Socket) tryRead([]byte) int { return 0 }
+// readAhead is not called where there is no RawConn.
+func (s *Socket) readAhead() (int, error) { panic("unreachable") }

@@ -4,8 +4,14 @@ package link
 
 import (
 	"errors"
+	"io"
+	"net"
+	"os"
 	"syscall"
 )
+
+// polls says whether a RawConn reads and writes without waiting.
+const polls = true
 
 // TryWrite writes what the kernel takes now.
 func (s sink) TryWrite(p []byte) (n int, err error) {
@@ -30,33 +36,41 @@ func (s sink) TryWrite(p []byte) (n int, err error) {
 	return n, err
 }
 
-// A rawReader reads what the kernel has now.
-type rawReader struct {
-	p    []byte
+// An aheadReader is what readAhead keeps between its calls.
+type aheadReader struct {
 	n    int
+	err  error
 	read func(fd uintptr) bool // made once
 }
 
-// tryRead reads what is there now, and returns 0 if there is nothing, or an
-// error, which the next Read tells.
-func (s *Socket) tryRead(p []byte) int {
+// readAhead waits until something has arrived, and reads it into s.buffer. An
+// idle connection has none.
+func (s *Socket) readAhead() (int, error) {
 	r := &s.reader
-	if s.raw == nil {
-		return 0
-	}
 	if r.read == nil {
-		r.read = func(fd uintptr) bool {
+		r.read = func(fd uintptr) (done bool) {
+			s.buffer = aheadBuffers.Get().(*[aheadBuffer]byte)
 			for {
-				var err error
-				r.n, err = syscall.Read(int(fd), r.p)
-				if err != syscall.EINTR {
-					return true // never wait for the socket to become readable
+				r.n, r.err = syscall.Read(int(fd), s.buffer[:])
+				if r.err != syscall.EINTR {
+					break
 				}
 			}
+			if r.err == syscall.EAGAIN {
+				s.release()
+				return false
+			}
+			return true
 		}
 	}
-	r.p, r.n = p, 0
-	s.raw.Read(r.read)
-	r.p = nil
-	return max(r.n, 0)
+	if err := s.raw.Read(r.read); err != nil {
+		return 0, err
+	}
+	switch {
+	case r.err != nil:
+		return 0, &net.OpError{Op: "read", Net: s.conn.LocalAddr().Network(), Source: s.conn.LocalAddr(), Addr: s.conn.RemoteAddr(), Err: os.NewSyscallError("read", r.err)}
+	case r.n == 0:
+		return 0, io.EOF
+	}
+	return r.n, nil
 }
