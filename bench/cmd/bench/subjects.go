@@ -24,6 +24,7 @@ var (
 	peerWorkloads = []string{"W1", "W2", "W3", "W4", "W5", "W5-1", "W5L", "W6"}
 	callWorkloads = []string{"W1", "W2", "W3"}
 	noPublishing  = []string{"W1", "W2", "W3", "W4"}
+	oneAtATime    = []string{"W1", "W3"} // there are as many connections as calls
 )
 
 const zapsocket = "zapsocket"
@@ -33,7 +34,25 @@ var subjects = []subject{
 	{results.Baseline, []string{"bin/coder"}, "bin/load", "raw", peerWorkloads},
 	{zapsocket, []string{"bin/zapsocket"}, "bin/load", "trpc", allWorkloads},
 	{"zapsocket, all middleware", []string{"bin/zapsocket", "-middleware"}, "bin/load", "trpc", allWorkloads},
+	{"zapsocket, own client", []string{"bin/zapsocket"}, "bin/loadzap", "zapsocket", callWorkloads},
+
+	// What does the same.
 	{"centrifuge", []string{"bin/centrifuge"}, "bin/load", "centrifuge", peerWorkloads},
+	{"go-ethereum/rpc", []string{"bin/geth"}, "bin/load", "geth", peerWorkloads},
+	{"grpc-go", []string{"bin/grpc"}, "bin/loadrpc", "grpc", noPublishing},
+	{"connect-go, JSON", []string{"bin/connect"}, "bin/loadrpc", "connect-json", noPublishing},
+	{"connect-go, protobuf", []string{"bin/connect"}, "bin/loadrpc", "connect-proto", noPublishing},
+	{"connect-go, JSON, HTTP/1.1", []string{"bin/connect"}, "bin/loadrpc", "connect-json-h1", oneAtATime},
+	{"@trpc/server (Node)", node("trpc.mjs"), "bin/load", "trpc", peerWorkloads},
+	{"socket.io (Node)", node("socketio.mjs"), "bin/load", "socketio", peerWorkloads},
+
+	// What does less: an echo, without calls or JSON.
+	{"gws, raw", []string{"bin/gws"}, "bin/load", "raw", peerWorkloads},
+	{"gobwas/ws, raw", []string{"bin/gobwas"}, "bin/load", "raw", peerWorkloads},
+	{"gorilla/websocket, raw", []string{"bin/gorilla"}, "bin/load", "raw", peerWorkloads},
+	{"ws (Node), raw", node("ws.mjs"), "bin/load", "raw", peerWorkloads},
+	{"TCP, a write per batch", []string{"bin/tcp"}, "bin/load", "tcp", peerWorkloads},
+	{"TCP, a write per frame", []string{"bin/tcp", "-perframe"}, "bin/load", "tcp", noPublishing},
 }
 
 // names are the names of all subjects.

@@ -15,13 +15,14 @@ func (r *run) idle() (measure.Result, error) {
 	if err != nil {
 		return measure.Result{}, err
 	}
-	start := r.gen.Now()
 	options := gen.DialOptions{Buffer: 512, Parallel: 16, Steps: r.gen.Wire().Subscribe}
 	if _, err := r.gen.Dial(idleConns, options); err != nil {
 		return measure.Result{}, err
 	}
+	if err := meter.Stop(); err != nil {
+		return measure.Result{}, err
+	}
 	result, err := meter.Result(idleConns)
 	result.Total = idleConns
-	result.Setup = float64(r.gen.Now()-start) / 1e9
 	return result, err
 }

@@ -108,6 +108,9 @@ func (r *run) measured(begin func(), count func() uint64) (measure.Result, error
 	if err := r.gen.Run(r.length, nil); err != nil {
 		return measure.Result{}, err
 	}
+	if err := meter.Stop(); err != nil {
+		return measure.Result{}, err
+	}
 	result, err := meter.Result(count() - before)
 	result.Total = count()
 	return result, err

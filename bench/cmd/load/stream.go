@@ -42,6 +42,9 @@ func (r *run) stream() (measure.Result, error) {
 	if err := r.gen.Run(r.length, nil); err != nil {
 		return measure.Result{}, err
 	}
+	if err := meter.Stop(); err != nil {
+		return measure.Result{}, err
+	}
 	if items < 2 {
 		return measure.Result{}, fmt.Errorf("there were %d items", items)
 	}

@@ -14,7 +14,7 @@ import (
 // A Result is what one run of a load generator has measured. What does not
 // apply to a workload is zero.
 type Result struct {
-	N     uint64  `json:"n"`     // calls, items or deliveries measured
+	N     uint64  `json:"n"`     // calls, items or deliveries measured; in W6 connections opened
 	Total uint64  `json:"total"` // the same, with those while it was warming up
 	Rate  float64 `json:"rate"`  // N per second
 
@@ -26,50 +26,50 @@ type Result struct {
 	CPUPerMillion float64 `json:"cpu_per_million"` // seconds of the server's CPU
 
 	Offered float64 `json:"offered,omitzero"` // W5L: the part of what was published that arrived in time
-	Setup   float64 `json:"setup,omitzero"`   // seconds until all connections were there
 }
 
 // Print writes the result to standard output, as one line of JSON.
 func (r Result) Print() error { return json.NewEncoder(os.Stdout).Encode(r) }
 
 // A Meter measures the time and CPU that two processes use, the generator's
-// own and the server's.
+// own and the server's, from Start to Stop.
 type Meter struct {
 	pid       int
 	start     time.Time
+	elapsed   time.Duration
 	server    float64
 	generator float64
 }
 
 // Start begins to measure. The server's CPU is not measured if pid is zero.
 func Start(pid int) (*Meter, error) {
-	m := &Meter{pid: pid, start: time.Now()}
-	var err error
-	m.server, m.generator, err = usage(pid)
-	return m, err
+	server, generator, err := usage(pid)
+	return &Meter{pid: pid, start: time.Now(), server: server, generator: generator}, err
 }
 
-// Result returns what was used since Start, for n calls.
-func (m *Meter) Result(n uint64) (Result, error) {
-	return m.ResultOver(n, time.Since(m.start))
+// Stop ends measuring.
+func (m *Meter) Stop() error {
+	m.elapsed = time.Since(m.start)
+	server, generator, err := usage(m.pid)
+	m.server, m.generator = server-m.server, generator-m.generator
+	return err
 }
+
+// Result returns what was used for n calls.
+func (m *Meter) Result(n uint64) (Result, error) { return m.ResultOver(n, m.elapsed) }
 
 // ResultOver is Result for n calls that took as long as elapsed.
 func (m *Meter) ResultOver(n uint64, elapsed time.Duration) (Result, error) {
-	server, generator, err := usage(m.pid)
-	if err != nil {
-		return Result{}, err
-	}
 	if n == 0 || elapsed <= 0 {
-		return Result{}, fmt.Errorf("nothing was answered in %v", time.Since(m.start))
+		return Result{}, fmt.Errorf("nothing was answered in %v", m.elapsed)
 	}
 	seconds := elapsed.Seconds()
 	return Result{
 		N:             n,
 		Rate:          float64(n) / seconds,
-		ServerCPU:     (server - m.server) / seconds,
-		GeneratorCPU:  (generator - m.generator) / seconds,
-		CPUPerMillion: (server - m.server) / float64(n) * 1e6,
+		ServerCPU:     m.server / seconds,
+		GeneratorCPU:  m.generator / seconds,
+		CPUPerMillion: m.server / float64(n) * 1e6,
 	}, nil
 }
 
