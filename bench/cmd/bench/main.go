@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zapsocket/zapsocket/bench/internal/charts"
 	"github.com/zapsocket/zapsocket/bench/internal/results"
 )
 
@@ -29,6 +30,10 @@ type options struct {
 	only       *regexp.Regexp
 	scale      float64
 	file       string
+
+	table  bool
+	goals  bool
+	charts string
 }
 
 func main() {
@@ -46,7 +51,9 @@ func run() error {
 	only := flag.String("only", "", "a regular expression for the names of servers; the baseline always runs")
 	flag.Float64Var(&o.scale, "scale", 1, "how much longer than usual to measure")
 	flag.StringVar(&o.file, "out", filepath.Join("results", "results.jsonl"), "the file that results are appended to")
-	table := flag.Bool("table", false, "run nothing: show what all runs in the file have measured")
+	flag.BoolVar(&o.table, "table", false, "run nothing: show what all runs in the file have measured")
+	flag.BoolVar(&o.goals, "goals", false, "show how the results stand to the goals, instead of the table")
+	flag.StringVar(&o.charts, "charts", "", "the directory to write charts of the results to; none if empty")
 	flag.Parse()
 
 	var err error
@@ -60,7 +67,7 @@ func run() error {
 		}
 	}
 	var records []results.Record
-	if *table {
+	if o.table {
 		records, err = results.Load(o.file)
 	} else {
 		records, err = o.measure()
@@ -68,7 +75,20 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	return results.WriteTable(os.Stdout, results.NewSet(records), names())
+	return o.show(results.NewSet(records))
+}
+
+// show writes what was asked for.
+func (o options) show(s *results.Set) error {
+	if o.charts != "" {
+		if err := charts.Write(o.charts, s, names(), zapsocket); err != nil {
+			return err
+		}
+	}
+	if o.goals {
+		return results.WriteGoals(os.Stdout, s, zapsocket)
+	}
+	return results.WriteTable(os.Stdout, s, names())
 }
 
 // measure runs all rounds. What is measured is in the file at once, and stays

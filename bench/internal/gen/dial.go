@@ -56,6 +56,7 @@ func (g *Generator) DialMute(steps []Step) error {
 		return err
 	}
 	g.dialed++
+	g.mute = append(g.mute, c)
 	return c.begins(steps)
 }
 

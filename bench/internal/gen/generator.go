@@ -8,7 +8,9 @@ package gen
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -27,7 +29,7 @@ type Generator struct {
 	OnBatch func() error
 
 	// Tick, if it is not nil, is called when Run begins, and then at the time
-	// that it returned last.
+	// that it returned last, which may be Never.
 	Tick func(now int64) (next int64, err error)
 
 	wire   *Wire
@@ -37,7 +39,11 @@ type Generator struct {
 	start  time.Time
 	dialed int
 	conns  []*Conn // by file descriptor
+	mute   []*Conn
 }
+
+// Never is a time that does not come.
+const Never = math.MaxInt64
 
 // New returns a generator for the server at host:port, an address of the
 // loopback.
@@ -60,6 +66,18 @@ func New(wire Wire, address string) (*Generator, error) {
 		epoll: epoll,
 		start: time.Now(),
 	}, nil
+}
+
+// Close closes all connections, without a closing handshake.
+func (g *Generator) Close() error {
+	var errs []error
+	for _, c := range slices.Concat(g.conns, g.mute) {
+		if c != nil {
+			errs = append(errs, unix.Close(c.fd))
+		}
+	}
+	g.conns, g.mute = nil, nil
+	return errors.Join(append(errs, unix.Close(g.epoll))...)
 }
 
 // Wire returns what the generator speaks.
@@ -104,9 +122,8 @@ func (g *Generator) Run(length time.Duration, done func() bool) error {
 
 // tick calls Tick if it is time, and returns when it is the next time.
 func (g *Generator) tick(next int64) (int64, error) {
-	const never = 1<<63 - 1
 	if g.Tick == nil {
-		return never, nil
+		return Never, nil
 	}
 	if now := g.Now(); now >= next {
 		return g.Tick(now)
