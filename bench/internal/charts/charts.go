@@ -12,6 +12,7 @@ import (
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 
 	"github.com/zapsocket/zapsocket/bench/internal/results"
@@ -76,47 +77,71 @@ const (
 )
 
 func (c chart) write(dir string, s *results.Set, servers []string, ours string) error {
-	var names []string
-	var our, their plotter.Values // as many as names; what is the other's is zero
-	labels := plotter.XYLabels{}
+	var rows []bar
 	for _, server := range slices.Backward(servers) { // the first one is to be on top
-		v, ok := c.value(s, server)
-		if !ok {
-			continue
+		if v, ok := c.value(s, server); ok {
+			rows = append(rows, bar{server, v, strings.HasPrefix(server, ours)})
 		}
-		names = append(names, server)
-		if strings.HasPrefix(server, ours) {
-			our, their = append(our, v), append(their, 0)
-		} else {
-			our, their = append(our, 0), append(their, v)
-		}
-		labels.XYs = append(labels.XYs, plotter.XY{X: max(v, 0), Y: float64(len(names) - 1)})
-		labels.Labels = append(labels.Labels, fmt.Sprintf(" "+c.format, v))
 	}
-	if len(names) == 0 {
+	if len(rows) == 0 {
 		return nil
 	}
-	p := plot.New()
-	p.Title.Text, p.X.Label.Text = c.title, c.axis
-	p.X.Min = 0
-	p.NominalY(names...)
-	for _, bars := range []struct {
-		values plotter.Values
-		color  color.Color
-	}{{our, ourColor}, {their, theirColor}} {
-		b, err := plotter.NewBarChart(bars.values, vg.Points(barHeight*0.7))
-		if err != nil {
-			return err
-		}
-		b.Horizontal, b.Color, b.LineStyle.Width = true, bars.color, 0
-		p.Add(b)
-	}
-	texts, err := plotter.NewLabels(labels)
+	p, err := c.draw(rows)
 	if err != nil {
 		return err
 	}
-	texts.Offset.Y = -vg.Points(4) // labels stand on their point; the middle is to be there
-	p.Add(texts)
-	p.X.Max *= 1.08 // room for the text of the longest bar
-	return p.Save(width, vg.Points(float64(barHeight*len(names)+margins)), filepath.Join(dir, c.file+".svg"))
+	return p.Save(width, vg.Points(float64(barHeight*len(rows)+margins)), filepath.Join(dir, c.file+".svg"))
+}
+
+// A bar is one row of a chart.
+type bar struct {
+	name  string
+	value float64
+	ours  bool
+}
+
+func (c chart) draw(rows []bar) (*plot.Plot, error) {
+	p := plot.New()
+	p.Title.Text, p.X.Label.Text = c.title, c.axis
+	p.Title.Padding = vg.Points(6)
+	p.X.Min = 0
+
+	// There are two sets of bars, because a set has one color. In each, what
+	// belongs to the other is zero.
+	sets := map[bool]plotter.Values{true: make(plotter.Values, len(rows)), false: make(plotter.Values, len(rows))}
+	var names []string
+	var texts plotter.XYLabels
+	for i, row := range rows {
+		sets[row.ours][i] = row.value
+		names = append(names, row.name)
+		texts.XYs = append(texts.XYs, plotter.XY{X: row.value, Y: float64(i)})
+		texts.Labels = append(texts.Labels, fmt.Sprintf(" "+c.format, row.value))
+	}
+	p.NominalY(names...)
+	for _, ours := range []bool{false, true} {
+		bars, err := plotter.NewBarChart(sets[ours], vg.Points(barHeight*0.7))
+		if err != nil {
+			return nil, err
+		}
+		bars.Horizontal, bars.Color, bars.LineStyle.Width = true, theirColor, 0
+		if ours {
+			bars.Color = ourColor
+		}
+		p.Add(bars)
+	}
+	labels, err := plotter.NewLabels(texts)
+	if err != nil {
+		return nil, err
+	}
+	styles := []*text.Style{&p.Title.TextStyle, &p.X.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label}
+	for i := range labels.TextStyle {
+		labels.TextStyle[i].YAlign = text.YCenter
+		styles = append(styles, &labels.TextStyle[i])
+	}
+	for _, style := range styles {
+		style.Font.Variant = "Sans"
+	}
+	p.Add(labels)
+	p.X.Max *= 1.1 // room for the text of the longest bar
+	return p, nil
 }

@@ -3,6 +3,7 @@ package results
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 )
 
@@ -33,8 +34,9 @@ func ratioOf(workload string, m Metric) func(*Set, string) (float64, bool) {
 	return func(s *Set, server string) (float64, bool) { return s.Ratio(server, workload, m) }
 }
 
-// Reached says which step of a goal a number reaches.
+// Reached says which step of a goal a number reaches, as it is shown.
 func (g Goal) Reached(v float64) string {
+	v = math.Round(v*100) / 100
 	reaches := func(step float64) bool { return v >= step && !g.Less || v <= step && g.Less }
 	switch {
 	case reaches(g.Stretch):

@@ -14,7 +14,7 @@ import (
 )
 
 // Baseline is the server that ratios are to.
-const Baseline = "coder/websocket, raw (baseline)"
+const Baseline = "coder/websocket (baseline)"
 
 // A Record is one run of one workload against one server.
 type Record struct {

@@ -26,7 +26,7 @@ var columns = []column{
 	{"W1 p50 / p99", latencyCell("W1")},
 	{"W2 p50 / p99", latencyCell("W2")},
 	{"W3 p50 / p99", latencyCell("W3")},
-	{"W5L p50 / p99", latencyCell("W5L")},
+	{"W5L p50 / p99", rateLatencyCell},
 	{"W6 KiB/conn", func(s *Set, server string) string { return withRatio(s, server, "W6", kib, "%.1f") }},
 }
 
@@ -50,6 +50,15 @@ func latencyCell(workload string) func(*Set, string) string {
 		p99, _ := s.Median(server, workload, P99)
 		return cell(ok, "%s / %s", microseconds(p50), microseconds(p99))
 	}
+}
+
+// rateLatencyCell tells, too, if a server could not follow the rate.
+func rateLatencyCell(s *Set, server string) string {
+	text := latencyCell("W5L")(s, server)
+	if offered, ok := s.Median(server, "W5L", func(r Record) float64 { return r.Offered }); ok && offered < 0.97 {
+		text += fmt.Sprintf(" (%.0f %% arrived)", 100*offered)
+	}
+	return text
 }
 
 // plain is a median, and nothing for servers that do not tell.
