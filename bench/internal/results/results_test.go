@@ -64,8 +64,8 @@ func TestRunsThatFailedDoNotCount(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	base := Record{Server: Baseline, Workload: "W3", Result: measure.Result{Rate: 200_000, P50: 90, P99: 2500, CPUPerMillion: 4}, Allocs: 1}
-	fast := Record{Server: ours, Workload: "W3", Result: measure.Result{Rate: 300_000, P50: 60, P99: 1_500_000, CPUPerMillion: 2}, Allocs: 2.25}
+	base := Record{Server: Baseline, Workload: "W3", Result: measure.Result{Rate: 200_000, P50: 90, P99: 2500, CPUPerMillion: 4}, Allocs: 1, AllocBytes: 512}
+	fast := Record{Server: ours, Workload: "W3", Result: measure.Result{Rate: 300_000, P50: 60, P99: 1_500_000, CPUPerMillion: 2}, Allocs: 2.25, AllocBytes: 99}
 	lost := Record{Server: "theirs", Workload: "W3", Err: "no\n answer"}
 	var b strings.Builder
 	require.NoError(t, WriteTable(&b, NewSet([]Record{

@@ -22,7 +22,7 @@ var columns = []column{
 	rateColumn("W5-1", "W5-1"),
 	{"W3 CPU s/1M", func(s *Set, server string) string { return withRatio(s, server, "W3", CPU, "%.2f") }},
 	{"W5 CPU s/1M", func(s *Set, server string) string { return withRatio(s, server, "W5", CPU, "%.2f") }},
-	{"W3 allocs/call", func(s *Set, server string) string { return plain(s, server, "W3", Allocs, "%.1f") }},
+	{"W3 allocs/call", allocsCell},
 	{"W1 p50 / p99", latencyCell("W1")},
 	{"W2 p50 / p99", latencyCell("W2")},
 	{"W3 p50 / p99", latencyCell("W3")},
@@ -61,10 +61,12 @@ func rateLatencyCell(s *Set, server string) string {
 	return text
 }
 
-// plain is a median, and nothing for servers that do not tell.
-func plain(s *Set, server, workload string, m Metric, format string) string {
-	v, ok := s.Median(server, workload, m)
-	return cell(ok && (v > 0 || !strings.Contains(server, "Node")), format, v)
+// allocsCell is empty for servers that do not count them, which those in Go
+// do: a few bytes are always allocated.
+func allocsCell(s *Set, server string) string {
+	allocs, _ := s.Median(server, "W3", Allocs)
+	bytes, ok := s.Median(server, "W3", func(r Record) float64 { return r.AllocBytes })
+	return cell(ok && bytes > 0, "%.1f", allocs)
 }
 
 func withRatio(s *Set, server, workload string, m Metric, format string) string {
