@@ -110,7 +110,7 @@ js: node_modules
 		done; \
 	fi
 
-# How fast it is beside its peers. It takes ten minutes a round, so it is not
+# How fast it is beside its peers. It takes seven minutes a round, so it is not
 # part of test; ROUNDS=1 ONLY=zapsocket make bench is the quick look.
 bench: $(BENCH_JS)
 	@echo "=== bench: go build, bin/bench"

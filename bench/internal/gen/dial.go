@@ -92,7 +92,8 @@ func (g *Generator) connect(index, receiveBuffer int) (*Conn, error) {
 		err = errors.Join(err, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer))
 	}
 	if err == nil {
-		err = unix.Connect(fd, g.addr)
+		target := g.addr // Connect writes to it
+		err = unix.Connect(fd, &target)
 	}
 	if err != nil {
 		unix.Close(fd)

@@ -33,7 +33,7 @@ type Generator struct {
 	Tick func(now int64) (next int64, err error)
 
 	wire   *Wire
-	addr   *unix.SockaddrInet4
+	addr   unix.SockaddrInet4
 	host   string
 	epoll  int
 	start  time.Time
@@ -61,7 +61,7 @@ func New(wire Wire, address string) (*Generator, error) {
 	}
 	return &Generator{
 		wire:  &wire,
-		addr:  &unix.SockaddrInet4{Port: int(ap.Port()), Addr: ap.Addr().As4()},
+		addr:  unix.SockaddrInet4{Port: int(ap.Port()), Addr: ap.Addr().As4()},
 		host:  address,
 		epoll: epoll,
 		start: time.Now(),

@@ -15,8 +15,12 @@ import (
 	"github.com/zapsocket/zapsocket/bench/internal/control"
 )
 
-// grace is how long a process may take to end when its standard input has.
-const grace = 3 * time.Second
+const (
+	// grace is how long a process may take to end when its standard input has.
+	grace = 3 * time.Second
+	// patience is how long it may take to say something.
+	patience = 2 * time.Minute
+)
 
 // A Process is a program that was started. Its methods are not safe for
 // concurrent use.
@@ -45,7 +49,9 @@ func Start(name string, args ...string) (*Process, error) {
 // PID returns the number of the process.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Read decodes the next line that the program prints, of JSON, into v.
+// Read decodes the next line that the program prints, of JSON, into v. If
+// there is none, the error has what the program wrote to standard error; it is
+// closed then.
 func (p *Process) Read(v any) error {
 	line, err := p.line()
 	if err != nil {
@@ -55,6 +61,8 @@ func (p *Process) Read(v any) error {
 }
 
 func (p *Process) line() (string, error) {
+	kill := time.AfterFunc(patience, func() { p.cmd.Process.Kill() })
+	defer kill.Stop()
 	line, err := p.out.ReadString('\n')
 	if err == nil {
 		return line, nil
@@ -80,7 +88,7 @@ type Server struct {
 	Addr string // host:port
 }
 
-// StartServer starts a server and waits until it listens.
+// StartServer starts a server and waits until it listens. Close ends it.
 func StartServer(name string, args ...string) (*Server, error) {
 	p, err := Start(name, args...)
 	if err != nil {

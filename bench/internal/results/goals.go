@@ -9,11 +9,14 @@ import (
 
 // A Goal is what one number of this framework is to be, in three steps.
 type Goal struct {
-	Name                  string
-	AtLeast, Aim, Stretch float64
-	Unit                  string // of all numbers; "" for ratios to the baseline
-	Less                  bool   // less is better
-	measure               func(s *Set, server string) (float64, bool)
+	Name    string
+	AtLeast float64
+	Aim     float64
+	Stretch float64
+	Unit    string // of all numbers; "" for ratios to the baseline
+	Less    bool   // less is better
+
+	measure func(s *Set, server string) (float64, bool)
 }
 
 // Goals are ratios to the baseline of the same round, but for memory.

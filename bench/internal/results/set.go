@@ -1,19 +1,27 @@
 package results
 
-import (
-	"slices"
-)
+import "slices"
 
 // A Metric is one number of a record.
 type Metric func(Record) float64
 
-// The metrics that tables and goals are about.
-func Rate(r Record) float64   { return r.Rate }
-func P50(r Record) float64    { return r.P50 }
-func P99(r Record) float64    { return r.P99 }
-func CPU(r Record) float64    { return r.CPUPerMillion }
+// Rate is how many calls, items or deliveries there were a second.
+func Rate(r Record) float64 { return r.Rate }
+
+// P50 is the median latency in microseconds.
+func P50(r Record) float64 { return r.P50 }
+
+// P99 is the 99th percentile of the latency in microseconds.
+func P99(r Record) float64 { return r.P99 }
+
+// CPU is the server's, in seconds per million.
+func CPU(r Record) float64 { return r.CPUPerMillion }
+
+// Allocs is how many allocations a call costs the server.
 func Allocs(r Record) float64 { return r.Allocs }
-func RSS(r Record) float64    { return r.RSS }
+
+// RSS is the server's memory in bytes per connection.
+func RSS(r Record) float64 { return r.RSS }
 
 // A Set is records that are looked at together. Runs that failed are left out
 // of all it tells but Failures.
