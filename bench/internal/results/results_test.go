@@ -77,6 +77,8 @@ func TestTable(t *testing.T) {
 | coder/websocket (baseline) | 1.00 (200k/s) | 4.00 (1.00) | - | 1.0 | 90 µs / 2.5 ms |
 | ours | 1.50 | 2.00 (0.50) | 0.00 | 2.2 | 60 µs / 1.50 s |
 
+Medians. Rates, and what is in parentheses, are relative to the baseline in the same round.
+
 - ours, W5S: beside a subscriber that does not read, the rate is 0.95 of that of W5
 
 Failed, and left out:

@@ -12,6 +12,8 @@ type column struct {
 	cell  func(s *Set, server string) string
 }
 
+const caption = "Medians. Rates, and what is in parentheses, are relative to the baseline in the same round."
+
 // columns are what the table tells of each server.
 var columns = []column{
 	rateColumn("W1 sequential", "W1"),
@@ -99,6 +101,7 @@ func WriteTable(w io.Writer, s *Set, servers []string) error {
 	for _, row := range rows {
 		b.WriteString("| " + strings.Join(row, " | ") + " |\n")
 	}
+	b.WriteString("\n" + caption + "\n")
 	writeExtra(&b, s, servers)
 	if failures := s.Failures(); len(failures) > 0 {
 		b.WriteString("\nFailed, and left out:\n\n")
