@@ -23,7 +23,13 @@ each = for module in $(MODULES); do \
 # What of others the JavaScript needs; npm writes this file last.
 MODULES_JS := $(addsuffix /node_modules/.package-lock.json,$(PACKAGES_JS))
 
-.PHONY: test fmt vet staticcheck imports tidy race mutants examples fuzz js node_modules
+# What make bench measures, and how often; see bench/README.md.
+ROUNDS ?= 5
+ONLY ?=
+W ?= W1 W2 W3 MIX W4 W5 W5-1 W5S W5L W6
+BENCH_JS := bench/node/node_modules/.package-lock.json
+
+.PHONY: test fmt vet staticcheck imports tidy race mutants examples fuzz js node_modules bench
 
 # Everything.
 test: fmt vet staticcheck tidy imports race examples js fuzz
@@ -62,7 +68,7 @@ tidy:
 # The modules of others that the JavaScript needs are there.
 node_modules: $(MODULES_JS)
 
-$(MODULES_JS): %/node_modules/.package-lock.json: %/package-lock.json %/package.json
+$(MODULES_JS) $(BENCH_JS): %/node_modules/.package-lock.json: %/package-lock.json %/package.json
 	@echo "=== node_modules: npm ci in $*"
 	@if ! { command -v node && command -v npm; } >/dev/null; then \
 		echo "left out: there is no Node"; [[ $${CI:-} != true ]] || exit 1; \
@@ -103,3 +109,9 @@ js: node_modules
 			echo "--- $$package"; ( cd "$$package"; npm test ) || exit 1; \
 		done; \
 	fi
+
+# How fast it is beside its peers. It takes seven minutes a round, so it is not
+# part of test; ROUNDS=1 ONLY=zapsocket make bench is the quick look.
+bench: $(BENCH_JS)
+	@echo "=== bench: go build, bin/bench"
+	@cd bench; go build -o bin/ ./cmd/... ./servers/...; bin/bench -rounds "$(ROUNDS)" -only '$(value ONLY)' -w "$(W)"
