@@ -7,11 +7,10 @@ import (
 	"github.com/zapsocket/zapsocket/procedure"
 )
 
-// caller returns the attributes that say what is called and by whom. There is
-// no connection in the process, and nobody's user has no ID: then these are
+// appendCaller appends the attributes that say what is called and by whom. There
+// is no connection in the process, and nobody's user has no ID: then these are
 // left out.
-func caller(ctx context.Context, req *procedure.Request) []slog.Attr {
-	attrs := make([]slog.Attr, 0, 12) // room for those of a Logger's record
+func appendCaller(attrs []slog.Attr, ctx context.Context, req *procedure.Request) []slog.Attr {
 	attrs = append(attrs, slog.String("procedure", req.Name), slog.String("kind", req.Kind.String()))
 	if p := procedure.PeerFrom(ctx); p != nil {
 		attrs = append(attrs, slog.String("conn", p.ID()))

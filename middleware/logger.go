@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -71,7 +72,6 @@ type logged struct {
 	req   *procedure.Request
 	reply procedure.Reply
 	start time.Time
-	sent  procedure.Request // req, where a client encodes its input
 
 	// Replies may run concurrently.
 	bytesIn  atomic.Int64
@@ -93,9 +93,9 @@ func (c *logged) request() *procedure.Request {
 		c.bytesIn.Store(int64(size))
 		return c.req
 	}
-	c.sent = *c.req
-	c.sent.Input = c.sent.Input.CountTo(&c.bytesIn)
-	return &c.sent
+	sent := *c.req // a client encodes its input
+	sent.Input = sent.Input.CountTo(&c.bytesIn)
+	return &sent
 }
 
 // count passes on a reply. What has bytes has come over the wire, or is encoded
@@ -189,9 +189,12 @@ func (c *logged) write(o outcome, err error) {
 	if !c.log.Enabled(c.ctx, o.level) {
 		return
 	}
-	attrs := append(caller(c.ctx, c.req),
+	now := time.Now()
+	room := attributes.Get().(*[12]slog.Attr)
+	defer attributes.Put(room)
+	attrs := append(appendCaller(room[:0], c.ctx, c.req),
 		slog.String("code", string(o.code)),
-		slog.Duration("duration", time.Since(c.start)),
+		slog.Duration("duration", now.Sub(c.start)),
 		slog.Int64("bytesIn", c.bytesIn.Load()),
 		slog.Int64("bytesOut", c.bytesOut.Load()))
 	if c.req.Kind == procedure.KindSubscription {
@@ -203,5 +206,10 @@ func (c *logged) write(o outcome, err error) {
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
-	c.log.LogAttrs(c.ctx, o.level, "rpc", attrs...)
+	r := slog.NewRecord(now, o.level, "rpc", 0) // the place of this call in the source is of no use to anybody
+	r.AddAttrs(attrs...)
+	c.log.Handler().Handle(c.ctx, r) // a logger has no use for its error either
 }
+
+// attributes are what records are put together in. A record copies them.
+var attributes = sync.Pool{New: func() any { return new([12]slog.Attr) }}
