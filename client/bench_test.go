@@ -1,0 +1,89 @@
+package client_test
+
+import (
+	"context"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/zapsocket/zapsocket/client"
+	"github.com/zapsocket/zapsocket/procedure"
+	"github.com/zapsocket/zapsocket/router"
+	"github.com/zapsocket/zapsocket/transport"
+)
+
+type addIn struct {
+	A int `json:"a"`
+	B int `json:"b"`
+}
+
+type addOut struct {
+	Sum int `json:"sum"`
+}
+
+const add procedure.Query[addIn, addOut] = "math.add"
+
+// adder returns a client of a server that adds, over a socket of the loopback.
+func adder(tb testing.TB) *client.Client {
+	r := router.New()
+	r.Handle(add.Func(func(_ context.Context, in addIn) (addOut, error) { return addOut{in.A + in.B}, nil }))
+	server := transport.NewServer(r, nil)
+	web := httptest.NewServer(server)
+	c, err := client.Dial(tb.Context(), web.URL, nil)
+	require.NoError(tb, err)
+	tb.Cleanup(func() {
+		c.Close()
+		web.Close()
+		server.Close()
+	})
+	return c
+}
+
+func BenchmarkCall(b *testing.B) {
+	c := adder(b)
+	ctx := b.Context()
+	b.ReportAllocs()
+	for b.Loop() {
+		if out, err := add.Call(ctx, c, addIn{1, 2}); err != nil || out.Sum != 3 {
+			b.Fatal(out, err)
+		}
+	}
+}
+
+// Many goroutines share a client: what is ready together goes together.
+func BenchmarkCallsOf64(b *testing.B) {
+	c := adder(b)
+	b.ReportAllocs()
+	b.ResetTimer()
+	if err := callsOf64(b.Context(), c, b.N); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// callsOf64 has 64 goroutines make n calls, and returns an error of one.
+func callsOf64(ctx context.Context, c *client.Client, n int) error {
+	var (
+		left   atomic.Int64
+		failed atomic.Pointer[error]
+		all    sync.WaitGroup
+	)
+	left.Store(int64(n))
+	for range 64 {
+		all.Go(func() { // ends with the calls
+			for left.Add(-1) >= 0 {
+				if _, err := add.Call(ctx, c, addIn{1, 2}); err != nil {
+					failed.Store(&err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	if err := failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
