@@ -63,27 +63,51 @@ func BenchmarkCallsOf64(b *testing.B) {
 	}
 }
 
+// What of that is the client's.
+func BenchmarkClientOf64(b *testing.B) {
+	c := answerer(b)
+	b.ReportAllocs()
+	b.ResetTimer()
+	if err := callsOf64(b.Context(), c, b.N); err != nil {
+		b.Fatal(err)
+	}
+}
+
 // callsOf64 has 64 goroutines make n calls, and returns an error of one.
 func callsOf64(ctx context.Context, c *client.Client, n int) error {
 	var (
 		left   atomic.Int64
-		failed atomic.Pointer[error]
 		all    sync.WaitGroup
+		once   sync.Once
+		failed error
 	)
 	left.Store(int64(n))
 	for range 64 {
 		all.Go(func() { // ends with the calls
 			for left.Add(-1) >= 0 {
 				if _, err := add.Call(ctx, c, addIn{1, 2}); err != nil {
-					failed.Store(&err)
+					once.Do(func() { failed = err })
 					return
 				}
 			}
 		})
 	}
 	all.Wait()
-	if err := failed.Load(); err != nil {
-		return *err
+	return failed
+}
+
+// A call has one allocation for what it needs beyond its stack, one for the
+// function that takes its reply, and one for the message that answers it. Four
+// are the queue's, whose writer starts and ends with each call that is alone.
+// The rest is used again.
+func TestAllocationsOfACall(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates, and makes pools forget")
 	}
-	return nil
+	c, ctx := answerer(t), t.Context()
+	require.LessOrEqual(t, testing.AllocsPerRun(500, func() {
+		if out, err := add.Call(ctx, c, addIn{1, 2}); err != nil || out.Sum != 3 {
+			t.Error(out, err)
+		}
+	}), 7.0)
 }
