@@ -311,6 +311,7 @@ func TestDelayOfAMove(t *testing.T) {
 
 // What goes wrong before the connection is one is the error of Dial.
 func TestHostileHandshakes(t *testing.T) {
+	t.Parallel()
 	long := strings.Repeat("y", 32<<10)
 	brief := &client.Options{DialTimeout: 100 * time.Millisecond}
 	endless := func(h *hostileConn, beginning, more string) {

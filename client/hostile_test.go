@@ -88,6 +88,7 @@ func nested(depth int) string {
 // What is wrong with a message costs its own call at most. The connection goes
 // on.
 func TestHostileMessages(t *testing.T) {
+	t.Parallel()
 	for _, tt := range hostileMessages {
 		t.Run(tt.name, func(t *testing.T) {
 			s := serveHostile(t, func(h *hostileConn) {
@@ -215,6 +216,7 @@ func TestHostileFrames(t *testing.T) {
 
 // A flood ends with 1008, however small its frames.
 func TestHostileFloods(t *testing.T) {
+	t.Parallel()
 	for _, tt := range hostileFloods {
 		t.Run(tt.name, func(t *testing.T) {
 			testHostileBytes(t, wire.ClosePolicy, func(conn net.Conn) {
