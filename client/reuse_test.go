@@ -106,3 +106,34 @@ func TestFormerConnectionOfWhatHasLeft(t *testing.T) {
 		}
 	})
 }
+
+// The input of one call is not that of another, which has none or a shorter one.
+func TestInputsDoNotMix(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, stageSetup{})
+		o := s.server("O")
+		id := 0
+		for range 5 {
+			for _, tt := range []struct {
+				input procedure.Body
+				want  string
+			}{
+				{procedure.Value(strings.Repeat("long", 10)), `,"input":"` + strings.Repeat("long", 10) + `"`},
+				{procedure.Value(1), `,"input":1`},
+				{procedure.Body{}, ``},
+				{procedure.Encoded([]byte(`[2]`), procedure.JSON), `,"input":[2]`},
+				{procedure.Encoded(nil, procedure.JSON), ``},
+			} {
+				id++
+				done := make(chan error, 1)
+				go func() { // ends with its answer
+					req := &procedure.Request{Name: "a", Kind: procedure.KindQuery, Input: tt.input}
+					done <- s.client.ServeRPC(t.Context(), req, func(procedure.Message) error { return nil })
+				}()
+				require.Equal(t, []string{fmt.Sprintf(`{"id":%d,"method":"query","params":{"path":"a"%s}}`, id, tt.want)}, o.got())
+				o.send(fmt.Sprintf(`{"id":%d,"result":{"type":"data","data":1}}`, id))
+				require.NoError(t, <-done)
+			}
+		}
+	})
+}
