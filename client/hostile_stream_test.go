@@ -157,7 +157,7 @@ func TestRefusalStands(t *testing.T) {
 func TestUnknownIDsCostNothing(t *testing.T) {
 	n := uint64(1_000_000)
 	if raceEnabled {
-		n = 100_000
+		n = 20_000
 	}
 	s := serveHostile(t, func(h *hostileConn) {
 		for call, ok := h.next(); ok; call, ok = h.next() {
