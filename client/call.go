@@ -123,7 +123,7 @@ func (c *Client) recycle(k *call) {
 
 // command returns the frame that asks conn for the call under id, and sets the
 // flow for what comes from there. It is called with c.mu held, and the frame is
-// good for as long.
+// good for as long; see frame.
 func (k *call) command(conn *conn, id uint64, f *flow) []byte {
 	*f = flow{window: k.flow.window}
 	cmd := k.cmd
@@ -145,8 +145,8 @@ func (k *call) command(conn *conn, id uint64, f *flow) []byte {
 	return k.c.frame(&cmd)
 }
 
-// frame returns the frame of cmd, which the next one overwrites. It is called
-// with c.mu held.
+// frame returns the frame of cmd, which the next one overwrites if it is no
+// larger than maxKept. It is called with c.mu held.
 func (c *Client) frame(cmd *engine.Command) []byte {
 	frame := engine.AppendCommand(c.scratch[:0], cmd)
 	if cap(frame) <= maxKept {

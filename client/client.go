@@ -159,6 +159,9 @@ func (c *Client) submit(ctx context.Context, k *call) error {
 	}
 	conn := c.current
 	frame := c.bindLocked(k, conn)
+	if len(frame) > maxKept { // it is copied and masked without the mutex
+		return c.submitSlowly(ctx, k, conn, frame)
+	}
 	switch sent, err := conn.link.Queue().TrySend(frame); {
 	case sent:
 		return nil
@@ -169,8 +172,8 @@ func (c *Client) submit(ctx context.Context, k *call) error {
 	return c.submitSlowly(ctx, k, conn, bytes.Clone(frame))
 }
 
-// submitSlowly waits until there is room for frame in the queue of conn. It is
-// called with c.mu held, and lets go of it meanwhile.
+// submitSlowly puts frame into the queue of conn, and waits for room there. It
+// is called with c.mu held, and lets go of it meanwhile.
 func (c *Client) submitSlowly(ctx context.Context, k *call, conn *conn, frame []byte) error {
 	k.sending = true
 	c.mu.Unlock()
