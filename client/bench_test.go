@@ -97,7 +97,7 @@ func callsOf64(ctx context.Context, c *client.Client, n int) error {
 }
 
 // A call has one allocation for what it needs beyond its stack, one for the
-// function that takes its reply, and one for the message that answers it. Four
+// function that takes its reply, and one for the message that answers it. Three
 // are the queue's, whose writer starts and ends with each call that is alone.
 // The rest is used again.
 func TestAllocationsOfACall(t *testing.T) {
@@ -109,5 +109,5 @@ func TestAllocationsOfACall(t *testing.T) {
 		if out, err := add.Call(ctx, c, addIn{1, 2}); err != nil || out.Sum != 3 {
 			t.Error(out, err)
 		}
-	}), 7.0)
+	}), 6.0)
 }

@@ -76,8 +76,8 @@ func answerAll(conn net.Conn) error {
 			frame[i] ^= key[i&3]
 		}
 		id, _, _ := bytes.Cut(frame[len(`{"id":`):], []byte(","))
-		answer = append(append(append(answer[:0], `{"id":`...), id...), `,"result":{"type":"data","data":{"sum":3}}}`...)
-		out.Write([]byte{0x81, byte(len(answer))})
+		answer = append(append(append(answer[:0], "\x81?"+`{"id":`...), id...), `,"result":{"type":"data","data":{"sum":3}}}`...)
+		answer[1] = byte(len(answer) - 2)
 		out.Write(answer)
 	}
 }
