@@ -19,6 +19,7 @@ import (
 // Attempts to connect to a server that is down, by the default back-off: full
 // jitter between zero and a bound that doubles from 100 ms to 10 s.
 func TestDefaultBackoff(t *testing.T) {
+	t.Parallel()
 	var most [12]time.Duration
 	for range 60 {
 		synctest.Test(t, func(t *testing.T) {
@@ -51,6 +52,7 @@ func TestDefaultBackoff(t *testing.T) {
 // tight loop: that a connection opens is no proof that it works. An answer is,
 // unless it breaks a limit; and so is standing for a while.
 func TestAcceptThenClose(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name        string
 		serve       func(far *wire.PipeConn, id int) // a subscription

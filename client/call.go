@@ -15,12 +15,20 @@ const maxSends = 3
 // A call is one query, mutation or subscription, from ServeRPC's beginning to
 // its end. It may be served by several connections in turn.
 type call struct {
-	c        *Client
+	c     *Client
+	inbox inbox
+	input []byte // where the input is encoded, if it was not before
+	callState
+}
+
+// A callState is all of a call that the next one in its place must not see.
+type callState struct {
 	cmd      engine.Command // without what belongs to one connection
 	deadline time.Time      // zero: none
-	inbox    inbox
+	answered bool           // the caller has taken the answer
 
 	// All below is guarded by c.mu.
+	place   int    // in c.calls, counted from 1; 0: not there
 	at      *conn  // serves it; nil while it waits
 	id      uint64 // there
 	next    *conn  // is taking it over from at, during a move
@@ -40,9 +48,14 @@ type call struct {
 
 func (k *call) subscription() bool { return k.cmd.Kind == procedure.KindSubscription }
 
+// maxKept is the size in bytes of the largest buffer that is kept for the next
+// call.
+const maxKept = 16 << 10
+
 // newCall encodes the request.
 func (c *Client) newCall(ctx context.Context, req *procedure.Request) (*call, error) {
-	input, err := req.Input.Append(nil, procedure.JSON)
+	k := c.takeCall(req.Kind)
+	input, err := k.encode(req.Input)
 	if err != nil {
 		var e *procedure.Error
 		if errors.As(err, &e) {
@@ -62,15 +75,55 @@ func (c *Client) newCall(ctx context.Context, req *procedure.Request) (*call, er
 	if len(req.Meta) > 0 && !engine.MetaFits(req.Meta) {
 		return nil, procedure.Errorf(procedure.CodeBadRequest, "%s: metadata is larger than 4 KiB, or a name in it is not UTF-8 or holds NUL", req.Name)
 	}
-	k := &call{c: c, inbox: newInbox(), lastID: req.After, cmd: engine.Command{
-		Kind: req.Kind, Path: req.Name, Input: input, Meta: req.Meta,
-	}}
+	k.lastID = req.After
+	k.cmd = engine.Command{Kind: req.Kind, Path: req.Name, Input: input, Meta: req.Meta}
 	k.deadline, _ = ctx.Deadline()
 	return k, nil
 }
 
+// encode returns b as bytes, nil if it is absent. What is bytes already is the
+// request's, and stays as it is until the call has ended.
+func (k *call) encode(b procedure.Body) (input []byte, err error) {
+	input, encoded := b.Bytes()
+	if !encoded {
+		k.input, err = b.Append(k.input[:0], procedure.JSON)
+		input = k.input
+	}
+	if len(input) == 0 {
+		input = nil
+	}
+	return input, err
+}
+
+// takeCall returns a call that nobody knows. A query or mutation may be one that
+// has ended.
+func (c *Client) takeCall(kind procedure.Kind) *call {
+	if kind != procedure.KindSubscription {
+		if k, ok := c.spare.Get().(*call); ok {
+			return k
+		}
+	}
+	return &call{c: c, inbox: newInbox()}
+}
+
+// recycle keeps a query or mutation that has left for the next one: nothing of
+// the client knows it any more. A subscription that has moved is known to the
+// connection where it was.
+func (c *Client) recycle(k *call) {
+	if k.subscription() {
+		return
+	}
+	k.callState = callState{}
+	k.inbox.reset()
+	if cap(k.input) > maxKept {
+		k.input = nil
+	}
+	c.spare.Put(k)
+}
+
 // command returns the frame that asks conn for the call under id, and sets the
-// flow for what comes from there. It is called with c.mu held.
+// flow for what comes from there. It is called with c.mu held, and the frame is
+// good for as long; see frame.
 func (k *call) command(conn *conn, id uint64, f *flow) []byte {
 	*f = flow{window: k.flow.window}
 	cmd := k.cmd
@@ -80,7 +133,7 @@ func (k *call) command(conn *conn, id uint64, f *flow) []byte {
 	}
 	if !conn.extended {
 		cmd.Meta = nil
-		return engine.AppendCommand(nil, &cmd)
+		return k.c.frame(&cmd)
 	}
 	if !k.deadline.IsZero() {
 		cmd.Timeout = max(time.Until(k.deadline), time.Millisecond)
@@ -89,7 +142,17 @@ func (k *call) command(conn *conn, id uint64, f *flow) []byte {
 		held, _ := k.inbox.held()
 		cmd.Credit = f.open(&k.c.limits, held)
 	}
-	return engine.AppendCommand(nil, &cmd)
+	return k.c.frame(&cmd)
+}
+
+// frame returns the frame of cmd, which the next one overwrites if it is no
+// larger than maxKept. It is called with c.mu held.
+func (c *Client) frame(cmd *engine.Command) []byte {
+	frame := engine.AppendCommand(c.scratch[:0], cmd)
+	if cap(frame) <= maxKept {
+		c.scratch = frame
+	}
+	return frame
 }
 
 // end makes err, nil for a normal end, the call's outcome. It is called with
@@ -116,19 +179,19 @@ func (k *call) over() {
 	}
 }
 
-// deliver hands on an item or answer. It is called with c.mu held.
+// deliver hands on an item or answer. It is called with c.mu held. With the
+// answer the call is the caller's alone.
 func (k *call) deliver(r *engine.Response) {
 	if k.subscription() {
 		k.lastID = r.EventID // an untracked item clears it, as with tRPC's own client
+	} else {
+		k.over()
 	}
 	k.inbox.put(event{
 		message: procedure.Message{ID: r.EventID, Body: r.Data, Dropped: r.Dropped},
 		size:    r.Size,
 		last:    !k.subscription(),
 	})
-	if !k.subscription() {
-		k.over()
-	}
 }
 
 // wait runs until the call has ended, handing on what arrives. An answer that is
@@ -151,6 +214,7 @@ func (k *call) wait(ctx context.Context, reply procedure.Reply) error {
 		if e.err != nil || e.last && k.subscription() {
 			return e.err
 		}
+		k.answered = e.last
 		if err := reply(e.message); err != nil || e.last {
 			return err
 		}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -24,13 +25,15 @@ type Client struct {
 	cancel   context.CancelFunc
 	running  sync.WaitGroup // all goroutines but the one that calls OnState
 	cancels  *rate.Limiter
+	spare    sync.Pool // of calls; the client's own, because their channels belong to its synctest bubble
 
 	mu      sync.Mutex
 	lastID  uint64
-	current *conn              // where calls are sent; nil: they wait
-	conns   []*conn            // that are not lost, current included; the oldest first
-	calls   map[*call]struct{} // that somebody waits for
+	current *conn   // where calls are sent; nil: they wait
+	conns   []*conn // that are not lost, current included; the oldest first
+	calls   callSet // that somebody waits for
 	waiting []*call
+	scratch []byte        // for frames
 	active  int           // queries and mutations that have not ended
 	closing bool          // nothing new is accepted
 	closed  bool          // and no connection
@@ -89,7 +92,7 @@ func (c *Client) start(conn *conn) {
 }
 
 func newClient(o *Options) *Client {
-	c := &Client{options: o.withDefaults(), calls: map[*call]struct{}{}}
+	c := &Client{options: o.withDefaults()}
 	c.limits = c.options.Limits
 	// A server closes a connection that cancels too much. Half of what it
 	// allows by default leaves the rest to subscriptions.
@@ -146,7 +149,7 @@ func (c *Client) submit(ctx context.Context, k *call) error {
 	case c.current == nil && len(c.waiting) >= c.options.MaxWaiting:
 		return unavailable(ErrOffline)
 	}
-	c.calls[k] = struct{}{}
+	c.calls.add(k)
 	if !k.subscription() {
 		c.active++
 	}
@@ -156,6 +159,22 @@ func (c *Client) submit(ctx context.Context, k *call) error {
 	}
 	conn := c.current
 	frame := c.bindLocked(k, conn)
+	if len(frame) > maxKept { // it is copied and masked without the mutex
+		return c.submitSlowly(ctx, k, conn, frame)
+	}
+	switch sent, err := conn.link.Queue().TrySend(frame); {
+	case sent:
+		return nil
+	case err != nil:
+		c.unsentLocked(k, conn)
+		return nil
+	}
+	return c.submitSlowly(ctx, k, conn, bytes.Clone(frame))
+}
+
+// submitSlowly puts frame into the queue of conn, and waits for room there. It
+// is called with c.mu held, and lets go of it meanwhile.
+func (c *Client) submitSlowly(ctx context.Context, k *call, conn *conn, frame []byte) error {
 	k.sending = true
 	c.mu.Unlock()
 	err := conn.link.Queue().SendContext(ctx, frame)
@@ -219,17 +238,20 @@ func (c *Client) waitLocked(k *call) {
 }
 
 // leave is called when nobody waits for k any more. What still serves it is
-// told.
+// told; who has taken an answer has left with that.
 func (c *Client) leave(ctx context.Context, k *call) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	// A deadline has travelled with the call.
-	c.leaveLocked(k, k.deadline.IsZero() || !errors.Is(ctx.Err(), context.DeadlineExceeded))
+	if !k.answered {
+		c.mu.Lock()
+		// A deadline has travelled with the call.
+		c.leaveLocked(k, k.deadline.IsZero() || !errors.Is(ctx.Err(), context.DeadlineExceeded))
+		c.mu.Unlock()
+	}
+	c.recycle(k)
 }
 
 func (c *Client) leaveLocked(k *call, tell bool) {
 	k.over()
-	delete(c.calls, k)
+	c.calls.remove(k)
 	if k.waiting {
 		k.waiting = false
 		c.waiting = slices.DeleteFunc(c.waiting, func(w *call) bool { return w == k })
@@ -241,6 +263,26 @@ func (c *Client) leaveLocked(k *call, tell bool) {
 		k.next.releaseLocked(k, k.nextID, tell)
 	}
 	k.at, k.next = nil, nil
+}
+
+// A callSet is a set of calls that know where they stand in it.
+type callSet []*call
+
+func (s *callSet) add(k *call) {
+	*s = append(*s, k)
+	k.place = len(*s)
+}
+
+func (s *callSet) remove(k *call) {
+	if k.place == 0 {
+		return
+	}
+	calls := *s
+	end := len(calls) - 1
+	last := calls[end]
+	calls[k.place-1], last.place = last, k.place
+	calls[end], *s = nil, calls[:end]
+	k.place = 0
 }
 
 // Stats is what a client has in hand.
@@ -257,7 +299,7 @@ func (c *Client) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := Stats{Calls: c.active, Waiting: len(c.waiting), Connections: len(c.conns), Ignored: c.ignored}
-	for k := range c.calls {
+	for _, k := range c.calls {
 		if k.subscription() && k.at != nil && !k.ended {
 			s.Subscriptions++
 		}
@@ -317,7 +359,7 @@ func (c *Client) shut(why error) {
 
 // endLocked ends the calls of a kind with err.
 func (c *Client) endLocked(err error, kind func(*call) bool) {
-	for k := range c.calls {
+	for _, k := range c.calls {
 		if kind(k) {
 			k.end(err)
 		}

@@ -206,7 +206,8 @@ func (c *Client) dispatch(conn *conn, r *engine.Response) error {
 	return nil
 }
 
-// answerLocked ends a query or mutation.
+// answerLocked ends a query or mutation. With an answer it lets go of k before
+// the caller has it: that does not ask for c.mu then.
 func (c *Client) answerLocked(conn *conn, k *call, r *engine.Response) {
 	k.at = nil
 	delete(conn.calls, r.ID)
@@ -215,6 +216,7 @@ func (c *Client) answerLocked(conn *conn, k *call, r *engine.Response) {
 	case r.Type == engine.ResultError:
 		k.end(procedure.Received(r.Err))
 	case r.Type == engine.ResultData:
+		c.calls.remove(k)
 		k.deliver(r)
 	default:
 		k.end(procedure.Errorf(procedure.CodeBadGateway, "server answers a %v as if it were a subscription", k.cmd.Kind))

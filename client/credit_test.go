@@ -40,6 +40,7 @@ func (p *scripted) granted(t require.TestingT) (n int) {
 // and held, the window is no larger than the limits, and a loop that has taken
 // everything is sent more.
 func TestCreditKeepsToTheWindow(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		synctest.Test(t, func(t *testing.T) {
 			const most = 40
@@ -77,6 +78,7 @@ func TestCreditKeepsToTheWindow(t *testing.T) {
 // The window is as many items as fit: large ones come one by one, small ones in
 // bulk.
 func TestWindowAdaptsToTheSizeOfItems(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ size, least, most int }{
 		{1, 256, 256},
 		{30, 256, 256},
@@ -140,6 +142,7 @@ const chunks procedure.Subscription[int, chunk] = "chunks"
 // other calls and loops of the same client go on meanwhile, also from inside
 // the loop.
 func TestSlowLoop(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name              string
 		size, items, most int // at most so many are sent that are not taken
@@ -177,6 +180,7 @@ func TestSlowLoop(t *testing.T) {
 // Loops inside of loops: each has its own flow, and those that wait for an
 // inner one hold nobody up.
 func TestLoopsInsideOfLoops(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var sent atomic.Int64
 		c := rpctest.NewServer(t, fast(1, &sent), nil).Client(nil)

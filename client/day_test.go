@@ -10,6 +10,7 @@ import (
 // back-off is fixed, and although the first look for a sign of life is, a PING
 // goes out 25 s after the last one.
 func TestDay(t *testing.T) {
+	t.Parallel()
 	begun := time.Now()
 	playFile(t, "testdata/day.txtar")
 	t.Logf("a day took %v", time.Since(begun))

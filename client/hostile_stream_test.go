@@ -157,7 +157,7 @@ func TestRefusalStands(t *testing.T) {
 func TestUnknownIDsCostNothing(t *testing.T) {
 	n := uint64(1_000_000)
 	if raceEnabled {
-		n = 100_000
+		n = 20_000
 	}
 	s := serveHostile(t, func(h *hostileConn) {
 		for call, ok := h.next(); ok; call, ok = h.next() {
@@ -311,6 +311,7 @@ func TestDelayOfAMove(t *testing.T) {
 
 // What goes wrong before the connection is one is the error of Dial.
 func TestHostileHandshakes(t *testing.T) {
+	t.Parallel()
 	long := strings.Repeat("y", 32<<10)
 	brief := &client.Options{DialTimeout: 100 * time.Millisecond}
 	endless := func(h *hostileConn, beginning, more string) {

@@ -88,6 +88,7 @@ func nested(depth int) string {
 // What is wrong with a message costs its own call at most. The connection goes
 // on.
 func TestHostileMessages(t *testing.T) {
+	t.Parallel()
 	for _, tt := range hostileMessages {
 		t.Run(tt.name, func(t *testing.T) {
 			s := serveHostile(t, func(h *hostileConn) {
@@ -208,16 +209,17 @@ var hostileFloods = []struct {
 func TestHostileFrames(t *testing.T) {
 	for _, tt := range hostileFrames {
 		t.Run(tt.name, func(t *testing.T) {
-			testHostileBytes(t, tt.code, func(conn net.Conn) { conn.Write(tt.bytes) })
+			testHostileBytes(t, tt.code, wire.Limits{}, func(conn net.Conn) { conn.Write(tt.bytes) })
 		})
 	}
 }
 
 // A flood ends with 1008, however small its frames.
 func TestHostileFloods(t *testing.T) {
+	t.Parallel()
 	for _, tt := range hostileFloods {
 		t.Run(tt.name, func(t *testing.T) {
-			testHostileBytes(t, wire.ClosePolicy, func(conn net.Conn) {
+			testHostileBytes(t, wire.ClosePolicy, wire.Limits{MessageBytes: 16 << 10}, func(conn net.Conn) {
 				conn.Write(tt.first)
 				again := hostileMany(1000, tt.again)
 				for n := 0; n < 16<<20; n += len(again) {
@@ -255,7 +257,8 @@ func TestHostileStall(t *testing.T) {
 
 // testHostileBytes has a server write while a call waits, on the first
 // connection. Code is what the client breaks that off with, 0 if it goes on.
-func testHostileBytes(t *testing.T, code int, write func(net.Conn)) {
+func testHostileBytes(t *testing.T, code int, limits wire.Limits, write func(net.Conn)) {
+	limits.Message, limits.Stall = hostileLimit, time.Hour
 	s := serveHostile(t, func(h *hostileConn) {
 		for call, ok := h.next(); ok; call, ok = h.next() {
 			if call.Params.Path == string(hostileBad) && h.number == 1 {
@@ -275,7 +278,7 @@ func testHostileBytes(t *testing.T, code int, write func(net.Conn)) {
 		}
 	})
 	defer s.close()
-	c := dialLive(t, s.url, &client.Options{Limits: wire.Limits{Message: hostileLimit, Stall: time.Hour}, Backoff: soon})
+	c := dialLive(t, s.url, &client.Options{Limits: limits, Backoff: soon})
 	requireHostile(t, c, nil)
 	if code == 0 {
 		require.Equal(t, 1, s.accepted(), "the connection survives")

@@ -44,6 +44,16 @@ func (b *inbox) put(e event) {
 	}
 }
 
+// reset empties an inbox that nobody puts anything into any more.
+func (b *inbox) reset() {
+	select {
+	case <-b.ready:
+	default:
+	}
+	clear(b.events)
+	b.events, b.head, b.bytes, b.ended = b.events[:0], 0, 0, false
+}
+
 // take returns the next event.
 func (b *inbox) take() (e event, ok bool) {
 	b.mu.Lock()

@@ -21,6 +21,7 @@ const echo procedure.Query[string, string] = "echo"
 // A server closes a connection on which an input is too large, so that is not
 // sent. The limit counts the input as it is on the wire.
 func TestInputIsBounded(t *testing.T) {
+	t.Parallel()
 	const byDefault = 4<<20 - 64<<10
 	for _, tt := range []struct {
 		limits   wire.Limits

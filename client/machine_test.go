@@ -293,6 +293,7 @@ func (w *world) check(rt *rapid.T) {
 // neither a gap nor a duplicate, and goes on; no mutation runs twice; and when
 // the client is closed nothing of it is left.
 func TestClientKeepsItsPromises(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		inBubble(t, func(t *testing.T) {
 			w := newWorld(t)

@@ -45,7 +45,7 @@ func (c *Client) leaveConnLocked(conn *conn, after time.Duration) {
 // in which those were asked. They go on until it does.
 func (c *Client) moveLocked(conn *conn) {
 	var moving []*call
-	for k := range c.calls {
+	for _, k := range c.calls {
 		if k.subscription() && !k.ended && !k.waiting && !k.sending && k.at != conn {
 			moving = append(moving, k)
 		}

@@ -56,6 +56,7 @@ func sequence(from, to int) (ids []string) {
 // The memory of what a former connection has delivered is bounded. A next one
 // that does not answer in time costs a pause, and no item.
 func TestMoveToAServerThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		then func(s *stage) (server *scripted, id int) // that goes on

@@ -119,6 +119,7 @@ func TestRedirects(t *testing.T) {
 // What a server answers instead of an upgrade is an error with a code: of Dial
 // and, once the client is there, of the state and of calls.
 func TestHTTPRefusals(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		status     int
 		retryAfter string
@@ -220,6 +221,7 @@ func TestConnectBeforeTheServerIsThere(t *testing.T) {
 // Neither the context of Dial nor the HTTP client's Timeout bounds more than
 // the handshake.
 func TestTimeoutsOfTheHandshakeEndWithIt(t *testing.T) {
+	t.Parallel()
 	const timeout = 300 * time.Millisecond
 	s := serveLive(t, newLiveAPI(), transport.ServerOptions{}, false)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

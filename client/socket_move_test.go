@@ -17,6 +17,7 @@ import (
 // address. No call fails, no stream has a gap or an item twice, no client is
 // ever without a connection, and each connection is closed as it should be.
 func TestShutdownMovesClients(t *testing.T) {
+	t.Parallel()
 	const clients, moves = 5, 4
 	api := newLiveAPI()
 	server := serveLive(t, api, transport.ServerOptions{}, false)

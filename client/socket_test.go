@@ -223,6 +223,7 @@ func until(t testing.TB, condition func() bool, what string) {
 }
 
 func TestLargeInputsAndOutputs(t *testing.T) {
+	t.Parallel()
 	most := 16 << 20
 	if raceEnabled {
 		most = 1 << 20
@@ -256,6 +257,7 @@ func TestSocketInputTooLarge(t *testing.T) {
 }
 
 func TestThousandCallersOfOneClient(t *testing.T) {
+	t.Parallel()
 	s := serveLive(t, newLiveAPI(), transport.ServerOptions{Limits: wire.Limits{Waiting: 1000, WaitTimeout: patience}}, false)
 	c := dialLive(t, s.url, nil)
 	var callers sync.WaitGroup
@@ -281,6 +283,7 @@ func TestThousandCallersOfOneClient(t *testing.T) {
 
 // A loop that is slow holds its own procedure back, and nothing else.
 func TestSlowLoopHoldsItsProcedureBack(t *testing.T) {
+	t.Parallel()
 	const items, size = 150, 64 << 10
 	api := newLiveAPI()
 	s := serveLive(t, api, transport.ServerOptions{}, false)
@@ -310,6 +313,7 @@ func TestSlowLoopHoldsItsProcedureBack(t *testing.T) {
 // Calls that a server does not read end with their contexts, and the
 // connection ends when it has not taken a byte for as long as the limit says.
 func TestServerStopsReading(t *testing.T) {
+	t.Parallel()
 	deaf := serveHostile(t, func(h *hostileConn) { <-h.gone })
 	defer deaf.close()
 	other := serveLive(t, newLiveAPI(), transport.ServerOptions{}, false)
@@ -378,6 +382,7 @@ func TestSocketKeepAlive(t *testing.T) {
 // A connection that has gone silent is found by either end, though no end is
 // told.
 func TestHalfOpenSocket(t *testing.T) {
+	t.Parallel()
 	probing := wire.Limits{ProbeAfter: 50 * time.Millisecond, ProbeTimeout: 300 * time.Millisecond}
 	t.Run("by the client", func(t *testing.T) {
 		s := serveLive(t, newLiveAPI(), transport.ServerOptions{Limits: wire.Limits{ProbeAfter: -1}}, false)

@@ -68,3 +68,21 @@ func BenchmarkEncode(b *testing.B) {
 		}
 	}
 }
+
+// A call allocates what its handler may keep, at once, and the function that
+// takes the reply.
+func TestAllocationsOfACall(t *testing.T) {
+	const add procedure.Query[pair, sum] = "math.add"
+	answer := procedure.Value(&sum{3})
+	var h procedure.Handler = procedure.HandlerFunc(func(_ context.Context, _ *procedure.Request, reply procedure.Reply) error {
+		return reply(procedure.Message{Body: answer})
+	})
+	got := testing.AllocsPerRun(100, func() {
+		if out, err := add.Call(t.Context(), h, pair{1, 2}); err != nil || out.Sum != 3 {
+			t.Error(out, err)
+		}
+	})
+	if got > 2 {
+		t.Errorf("a call allocates %v times, more than 2", got)
+	}
+}

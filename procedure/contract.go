@@ -57,21 +57,30 @@ func unary[In, Out any](name string, kind Kind, fn func(context.Context, In) (Ou
 
 // call asks h once.
 func call[In, Out any](ctx context.Context, h Handler, name string, kind Kind, in In) (Out, error) {
-	var a answer
-	err := h.ServeRPC(ctx, &Request{Name: name, Kind: kind, Input: boxed(&in)}, a.reply)
+	a := &asked[In, Out]{req: Request{Name: name, Kind: kind}, in: in}
+	a.req.Input = boxed(&a.in)
+	err := h.ServeRPC(ctx, &a.req, a.reply)
 	body, answered := a.close()
 	if err == nil && !answered {
 		err = errNoAnswer
 	}
 	if err == nil {
-		var out Out
-		if out, err = Decode[Out](body); err == nil {
-			return out, nil
+		if err = decode(body, &a.out, false); err == nil {
+			return a.out, nil
 		}
 		err = Errorf(CodeParseError, "%s: the answer does not decode: %w", name, err)
 	}
 	var none Out
 	return none, AsError(err)
+}
+
+// asked is all that a call needs beyond its stack, in one allocation. It is not
+// used again: the handler may reply when nobody listens any more.
+type asked[In, Out any] struct {
+	answer
+	req Request
+	in  In
+	out Out
 }
 
 // An answer takes the first reply to a call, from whatever goroutine it comes.

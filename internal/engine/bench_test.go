@@ -49,6 +49,44 @@ func BenchmarkScanCall(b *testing.B) {
 	}
 }
 
+var answerMessage = []byte(`{"id":17,"result":{"type":"data","data":{"rooms":[{"name":"go","owner":"rob@example.com"}]}}}`)
+
+func scanAnswer() {
+	if r, err := stock.ScanResponse(answerMessage); err != nil || r.ID != 17 {
+		panic(err)
+	}
+}
+
+func BenchmarkScanAnswer(b *testing.B) {
+	b.ReportAllocs()
+	b.SetBytes(int64(len(answerMessage)))
+	for b.Loop() {
+		scanAnswer()
+	}
+}
+
+func BenchmarkScanAnyAnswer(b *testing.B) {
+	b.ReportAllocs()
+	b.SetBytes(int64(len(answerMessage)))
+	for b.Loop() {
+		if _, err := stock.ScanAny(answerMessage); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func appendCommand(buf []byte) []byte {
+	return engine.AppendCommand(buf[:0], &engine.Command{ID: 17, Kind: procedure.KindQuery, Path: "room.find", Input: output})
+}
+
+func BenchmarkAppendCommand(b *testing.B) {
+	b.ReportAllocs()
+	var buf []byte
+	for b.Loop() {
+		buf = appendCommand(buf)
+	}
+}
+
 func BenchmarkScanBatchOf10(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(batchMessage)))
@@ -132,6 +170,8 @@ func TestAllocations(t *testing.T) {
 	}{
 		"scanning a call":             {3, func() { requests = scanInto(requests, callMessage) }},
 		"scanning a batch of 10":      {30, func() { requests = scanInto(requests, batchMessage) }},
+		"scanning an answer":          {0, scanAnswer},
+		"encoding a call":             {0, func() { buf = appendCommand(buf) }},
 		"encoding an answer":          {0, func() { buf = answerInto(buf) }},
 		"a message through the queue": {1, func() { q.Direct(output); q.Flush() }},
 	} {

@@ -26,3 +26,6 @@ func (q *Queue) Depth() int {
 	defer q.mu.Unlock()
 	return len(q.buf)
 }
+
+// ScanAny is ScanResponse without its short cut.
+func (s *Scanner) ScanAny(message []byte) (Response, error) { return s.scanResponse(message) }

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"bytes"
 	"maps"
+	"reflect"
 	"strconv"
 	"testing"
 	"time"
@@ -37,6 +38,11 @@ func FuzzScanResponse(f *testing.F) {
 		`{"id":4,"error":{"message":"m","code":-32004,"data":{"code":"NOT_FOUND","retryAfterMs":5,"fields":[{"path":"a"}],"mine":[1]}}}`,
 		`{"id":null,"method":"reconnect","params":{"afterMs":1200}}`, `{"id":1,"result":{"data":{"a":1,"a":2}}}`, `{"id":1,"result":{"data":"\ud800"}}`,
 		`{"id":1,"result":{"data":[[[[[[[[[[1]]]]]]]]]]}}`, `{"id":1,"error":null,"result":{}}`, `{"id":18446744073709551616,"result":{}}`,
+		`{"id":1,"result":{"type":"data","data":[[[[[[[[[[1]]]]]]]]]]}}`, `{"id":9999999999999999999,"result":{"type":"data","data":1}}`,
+		`{"id":18446744073709551615,"result":{"type":"data","data":1}}`, `{"id":01,"result":{"type":"data","data":1}}`,
+		`{"id":0,"result":{"type":"data","data":1}}`, `{"id":,"result":{"type":"data","data":1}}`, `{"id":1,"result":{"type":"data","data":1}} `,
+		`{"id":1,"result":{"type":"data","data":1 }}`, `{"id":1,"result":{"type":"data","data": 1}}`, `{"id":1,"result":{"type":"data","data":1,"id":"2"}}`,
+		`{"id":1,"result":{"type":"data","data":{"\u0000":1,"a":1,"a":2}}}`, `{"id":1,"result":{"type":"data","data":}}`, `{"id":1,"result":{"type":"data","data":1`,
 	) {
 		f.Add([]byte(s))
 	}
@@ -46,6 +52,9 @@ func FuzzScanResponse(f *testing.F) {
 		}
 		s := engine.Scanner{MaxDepth: 8}
 		got, err := s.ScanResponse(bytes.Clone(message))
+		if long, longErr := s.ScanAny(bytes.Clone(message)); !reflect.DeepEqual(got, long) || !reflect.DeepEqual(err, longErr) {
+			t.Fatalf("the short cut reads %q as %+v, %v; the scanner as %+v, %v", message, got, err, long, longErr)
+		}
 		if err != nil {
 			return
 		}

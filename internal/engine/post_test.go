@@ -98,3 +98,28 @@ func TestSendContextThatHasEnded(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// TrySend enters as Send does where that would not wait, and says so.
+func TestTrySend(t *testing.T) {
+	bubble(t, func(t *testing.T, s *sink) {
+		q := newQueue(s)
+		s.close()
+		sent, err := q.TrySend([]byte("first")) // the writer takes this one
+		require.True(t, sent)
+		require.NoError(t, err)
+		synctest.Wait()
+		fill(t, q)
+		sent, err = q.TrySend([]byte("no room"))
+		require.False(t, sent)
+		require.NoError(t, err)
+		s.open()
+		synctest.Wait()
+		messages := s.messages(t)
+		require.Equal(t, "first", messages[0])
+		require.NotContains(t, messages, "no room")
+		q.Close()
+		sent, err = q.TrySend([]byte("late"))
+		require.False(t, sent)
+		require.ErrorIs(t, err, engine.ErrEnded)
+	})
+}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"strconv"
 	"time"
 
@@ -41,6 +42,43 @@ const maxMethod = 32
 // What is wrong with the data of a call alone is told when that is decoded.
 // Message must be UTF-8.
 func (s *Scanner) ScanResponse(message []byte) (Response, error) {
+	if r, ok := s.scanAnswer(message); ok {
+		return r, nil
+	}
+	return s.scanResponse(message)
+}
+
+// scanAnswer reads what most messages are, data without an id, in the one
+// spelling that servers of ours have for it. It is not ok for all else.
+func (s *Scanner) scanAnswer(message []byte) (r Response, ok bool) {
+	rest, ok := bytes.CutPrefix(message, []byte(`{"id":`))
+	if !ok {
+		return r, false
+	}
+	digits := 0
+	for digits < len(rest) && digits < maxDigits && '0' <= rest[digits] && rest[digits] <= '9' {
+		r.ID = r.ID*10 + uint64(rest[digits]-'0')
+		digits++
+	}
+	if digits == 0 || rest[0] == '0' {
+		return r, false
+	}
+	if rest, ok = bytes.CutPrefix(rest[digits:], []byte(dataPart+`,"data":`)); !ok {
+		return r, false
+	}
+	end, f := skipValue(rest, 0, s.MaxDepth)
+	if end < 0 || string(rest[end:]) != "}}" {
+		return r, false
+	}
+	r.Size, r.Type, r.Data = len(message), ResultData, s.resultData(rest[:end], f, false)
+	return r, true
+}
+
+// maxDigits is how many digits fit into an id, whatever they are.
+const maxDigits = 19
+
+// scanResponse is ScanResponse for all that a message may be.
+func (s *Scanner) scanResponse(message []byte) (Response, error) {
 	var (
 		r       = Response{Size: len(message)}
 		members memberSet

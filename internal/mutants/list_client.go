@@ -32,6 +32,27 @@ var clientMutants = []mutant{
 		test: "TestContextEndsWhileItemsAreHeld",
 	},
 	{
+		name: "a subscription that has moved is used again",
+		file: "client/call.go",
+		old:  "if k.subscription() {\n\t\treturn\n\t}\n\tk.callState = callState{}",
+		new:  "k.callState = callState{}",
+		test: "TestFormerConnectionOfWhatHasLeft",
+	},
+	{
+		name: "a call is used again with what it was",
+		file: "client/call.go",
+		old:  "k.callState = callState{}\n",
+		new:  "k.cmd = engine.Command{}\n",
+		test: "TestCallsDoNotMix",
+	},
+	{
+		name: "a call that was given up stays with its connection",
+		file: "client/client.go",
+		old:  "if !k.answered {",
+		new:  "if k.waiting {",
+		test: "TestCallsDoNotMix",
+	},
+	{
 		name: "duplicates of a move are delivered",
 		file: "client/move.go",
 		old:  "delete(k.seen, r.EventID)\n\t\treturn true",
