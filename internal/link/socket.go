@@ -45,11 +45,12 @@ type Socket struct {
 	own   ownPings
 
 	received atomic.Uint64 // in bytes
+	writer   tryWriter     // the queue's
 
 	// Of the message being read; only the reader uses them.
 	reading  bool
 	begun    int64              // when its first bytes arrived, since epoch
-	message  *[]byte            // what it is read into, from messages
+	message  *messageBuffer     // what it is read into, from messages
 	ahead    []byte             // what has been read and not handed to the library
 	buffer   *[aheadBuffer]byte // what ahead is part of, if it did not come with the upgrade
 	reader   aheadReader
@@ -233,9 +234,9 @@ func (s *Socket) Next() ([]byte, bool, error) {
 		return nil, false, s.cause(err)
 	}
 	s.reading, s.begun, s.budget = true, s.last.Load(), s.limits.MessageBytes
-	s.message = messages.Get().(*[]byte)
-	message, err := readAll(r, (*s.message)[:0])
-	*s.message = message
+	s.message = messages.Get().(*messageBuffer)
+	message, err := readAll(r, s.message.b[:0])
+	s.message.b = message
 	s.reading, s.budget = false, s.limits.MessageBytes
 	if s.deadline {
 		s.deadline = false
@@ -276,17 +277,24 @@ func lost(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.As(err, &network)
 }
 
-// messages are what messages are read into.
+// A messageBuffer is what a message is read into: small, as most are, in one
+// piece with it.
+type messageBuffer struct {
+	b     []byte
+	small [488]byte // 512 with b
+}
+
 var messages = sync.Pool{New: func() any {
-	b := make([]byte, 0, 512)
-	return &b
+	m := new(messageBuffer)
+	m.b = m.small[:0]
+	return m
 }}
 
 // Recycle takes the message back that Next has returned last: nobody keeps
 // anything of it. It is the reader's, as Next is.
 func (s *Socket) Recycle() {
 	const most = 64 << 10
-	if s.message != nil && cap(*s.message) <= most {
+	if s.message != nil && cap(s.message.b) <= most {
 		messages.Put(s.message)
 	}
 	s.message = nil

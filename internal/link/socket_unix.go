@@ -3,7 +3,6 @@
 package link
 
 import (
-	"errors"
 	"io"
 	"net"
 	"os"
@@ -13,27 +12,41 @@ import (
 // polls says whether a RawConn reads and writes without waiting.
 const polls = true
 
+// A tryWriter is what TryWrite keeps between its calls, of which the queue
+// makes one at a time.
+type tryWriter struct {
+	p     []byte
+	n     int
+	err   error
+	write func(fd uintptr) bool // made once
+}
+
 // TryWrite writes what the kernel takes now.
-func (s sink) TryWrite(p []byte) (n int, err error) {
+func (s sink) TryWrite(p []byte) (int, error) {
 	if s.raw == nil {
 		return 0, nil
 	}
-	failed := s.raw.Write(func(fd uintptr) bool {
-		for {
-			n, err = syscall.Write(int(fd), p)
-			if err != syscall.EINTR {
-				return true // never wait for the socket to become writable
+	w := &s.writer
+	if w.write == nil {
+		w.write = func(fd uintptr) bool {
+			for {
+				w.n, w.err = syscall.Write(int(fd), w.p)
+				if w.err != syscall.EINTR {
+					return true // never wait for the socket to become writable
+				}
 			}
 		}
-	})
-	n = max(n, 0)
+	}
+	w.p = p
+	err := s.raw.Write(w.write)
+	w.p = nil
 	switch {
-	case failed != nil:
-		return 0, failed
-	case errors.Is(err, syscall.EAGAIN):
+	case err != nil:
+		return 0, err
+	case w.err == syscall.EAGAIN:
 		return 0, nil
 	}
-	return n, err
+	return max(w.n, 0), w.err
 }
 
 // An aheadReader is what readAhead keeps between its calls.
