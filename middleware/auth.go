@@ -52,7 +52,10 @@ func Auth(verify func(ctx context.Context, p procedure.Peer) (procedure.Identity
 			if p == nil {
 				return next.ServeRPC(ctx, req, reply)
 			}
-			s := sessions.of(p, func() *session { return &session{peer: p, verify: verify} })
+			s := sessions.kept(p)
+			if s == nil {
+				s = sessions.of(p, func() *session { return &session{peer: p, verify: verify} })
+			}
 			if within, _ := ctx.Value(sessions).(*session); within == s {
 				return next.ServeRPC(ctx, req, reply) // from a handler
 			}
@@ -94,9 +97,9 @@ var errUnverified = errors.New("verification did not return: panic or runtime.Go
 func (s *session) identity(ctx context.Context) (procedure.Identity, error) {
 	for {
 		s.mu.Lock()
-		if s.known && !expired(s.id) {
-			defer s.mu.Unlock()
-			return s.id, nil
+		if id := s.id; s.known && !expired(id) {
+			s.mu.Unlock()
+			return id, nil
 		}
 		v := s.running
 		if v == nil {

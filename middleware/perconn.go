@@ -14,7 +14,7 @@ type perConn[T any] struct {
 
 // of returns what is kept on p, which is what first makes the first time.
 func (k *perConn[T]) of(p procedure.Peer, first func() *T) *T {
-	if v, ok := p.Value(k).(*T); ok {
+	if v := k.kept(p); v != nil {
 		return v
 	}
 	k.mu.Lock()
@@ -24,5 +24,11 @@ func (k *perConn[T]) of(p procedure.Peer, first func() *T) *T {
 		v = first()
 		p.SetValue(k, v)
 	}
+	return v
+}
+
+// kept returns what is kept on p, nil if nothing is yet.
+func (k *perConn[T]) kept(p procedure.Peer) *T {
+	v, _ := p.Value(k).(*T)
 	return v
 }

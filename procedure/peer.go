@@ -71,14 +71,28 @@ func PeerFrom(ctx context.Context) Peer {
 // WithIdentity returns ctx for calls made by id, in place of that of the
 // connection. Tests of guarded procedures need no more than this.
 func WithIdentity(ctx context.Context, id Identity) context.Context {
-	return context.WithValue(ctx, identityKey{}, id)
+	return &identityContext{ctx, id}
+}
+
+// An identityContext is what context.WithValue returns, in one piece with the
+// value.
+type identityContext struct {
+	context.Context
+	id Identity
+}
+
+func (c *identityContext) Value(key any) any {
+	if key == (identityKey{}) {
+		return &c.id
+	}
+	return c.Context.Value(key)
 }
 
 // IdentityFrom returns who is calling: what WithIdentity said, else the
 // identity of the connection, else nobody.
 func IdentityFrom(ctx context.Context) Identity {
-	if id, ok := ctx.Value(identityKey{}).(Identity); ok {
-		return id
+	if id, ok := ctx.Value(identityKey{}).(*Identity); ok {
+		return *id
 	}
 	if p := PeerFrom(ctx); p != nil {
 		return p.Identity()
