@@ -34,6 +34,9 @@ func ListenAndServe(ctx context.Context, addr string, handler http.Handler) erro
 
 // Serve is [ListenAndServe] on a listener, which it closes.
 func Serve(ctx context.Context, ln net.Listener, handler http.Handler) error {
+	if s, ok := handler.(*Server); ok {
+		s.warnOfRebinding(ln.Addr())
+	}
 	var found servers
 	base := context.WithValue(context.WithoutCancel(ctx), serversKey{}, &found)
 	srv := &http.Server{
@@ -60,6 +63,14 @@ func Serve(ctx context.Context, ln net.Listener, handler http.Handler) error {
 	drained.Wait()
 	srv.Close() // what Shutdown has left
 	return err
+}
+
+// warnOfRebinding logs that a server for this machine alone is open to pages
+// whose names their owners let point to it.
+func (s *Server) warnOfRebinding(addr net.Addr) {
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsLoopback() && len(s.options.Hosts) == 0 {
+		s.log.Warn("listening on loopback without ServerOptions.Hosts: a page may reach this server by DNS rebinding", "addr", addr.String())
+	}
 }
 
 // servers are the Servers that have seen a request of a Serve.

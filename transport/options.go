@@ -77,12 +77,14 @@ type ServerOptions struct {
 
 	// DangerouslyAllowAnyOrigin accepts pages of any origin. Where cookies or
 	// client addresses identify users, that lets every web site act as them.
+	// A server that does so says it in its log when it is made.
 	DangerouslyAllowAnyOrigin bool
 
 	// Hosts, if not empty, are the only values of the Host header that are
 	// accepted, such as "rpc.example.com" or "localhost:8080"; others are
 	// answered with 403. It protects servers on a private network from DNS
-	// rebinding.
+	// rebinding. [Serve] of a Server without Hosts on a loopback address logs a
+	// warning.
 	Hosts []string
 
 	// TrustedProxies are the addresses of reverse proxies: the limits per

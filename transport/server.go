@@ -53,6 +53,9 @@ func NewServer(h procedure.Handler, options *ServerOptions) *Server {
 	if s.log == nil {
 		s.log = slog.Default()
 	}
+	if s.options.DangerouslyAllowAnyOrigin {
+		s.log.Warn("pages of any origin may connect: DangerouslyAllowAnyOrigin is set")
+	}
 	s.hub = s.options.Hub
 	s.admission = newAdmission(&s.options, s.limits)
 	return s

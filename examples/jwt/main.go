@@ -39,7 +39,7 @@ func run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	server := transport.NewServer(newRouter(key, slog.New(slog.DiscardHandler)), nil)
+	server := transport.NewServer(newRouter(key, slog.New(slog.DiscardHandler)), &transport.ServerOptions{Hosts: []string{ln.Addr().String()}})
 	serving, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)
 	go func() { served <- transport.Serve(serving, ln, server) }() // ends with serving

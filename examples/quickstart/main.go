@@ -39,7 +39,7 @@ func run(ctx context.Context, out io.Writer) error {
 	s := newService()
 	serving, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)
-	go func() { served <- transport.Serve(serving, ln, newServer(s)) }() // ends with serving
+	go func() { served <- transport.Serve(serving, ln, newServer(s, ln.Addr())) }() // ends with serving
 	announced := make(chan error, 1)
 	go func() { announced <- announce(serving, s.hub) }() // ends with serving
 

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -20,8 +21,8 @@ import (
 // token is what a client has to show to be let in as somebody.
 const token = "open-sesame"
 
-// newServer returns an http.Handler that serves the rooms.
-func newServer(s *service) http.Handler {
+// newServer returns an http.Handler that serves the rooms at addr.
+func newServer(s *service, addr net.Addr) http.Handler {
 	r := router.New(middleware.Recover(nil))
 	r.Handle(
 		roomapi.Find.Func(s.find),
@@ -30,7 +31,7 @@ func newServer(s *service) http.Handler {
 		roomapi.Alert.From(s.hub),
 	)
 	r.With(middleware.Require(signedIn)).Handle(roomapi.Create.Func(s.create))
-	return transport.NewServer(r, &transport.ServerOptions{Hub: s.hub, Authenticate: authenticate})
+	return transport.NewServer(r, &transport.ServerOptions{Hub: s.hub, Authenticate: authenticate, Hosts: []string{addr.String()}})
 }
 
 // authenticate finds out who connects. Nobody in particular may connect too.
