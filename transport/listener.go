@@ -26,12 +26,12 @@ type listener struct {
 	closed    bool // the subscription has ended
 	items     []procedure.Message
 	dropped   uint64
-	ready     chan struct{} // holds a token while there are items
+	ready     chan struct{} // holds a token while there are items; forward's
 	failed    chan error    // what ends the subscription: an item cannot be sent
 }
 
 func newListener(conn *Conn, reply procedure.Reply) *listener {
-	l := &listener{conn: conn, reply: reply, ready: make(chan struct{}, 1), failed: make(chan error, 1)}
+	l := &listener{conn: conn, reply: reply, failed: make(chan error, 1)}
 	l.quiet.L = &l.mu
 	return l
 }
@@ -125,22 +125,23 @@ func (l *listener) connect() error {
 
 // forward replies what is pushed until ctx ends or the listener is gone.
 func (l *listener) forward(ctx context.Context) error {
+	l.mu.Lock()
+	l.ready = make(chan struct{}, 1)
+	l.mu.Unlock()
 	for {
+		l.mu.Lock()
+		m, ok := l.takeLocked()
+		l.mu.Unlock()
+		if ok {
+			if err := l.reply(m); err != nil {
+				return err
+			}
+			continue
+		}
 		select {
 		case <-l.ready:
 		case <-ctx.Done():
 			return ctx.Err()
-		}
-		for {
-			l.mu.Lock()
-			m, ok := l.takeLocked()
-			l.mu.Unlock()
-			if !ok {
-				break
-			}
-			if err := l.reply(m); err != nil {
-				return err
-			}
 		}
 	}
 }

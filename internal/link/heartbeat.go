@@ -29,12 +29,8 @@ func Watch(l Link, limits *wire.Limits) (stop func()) {
 	}
 	half := limits.ProbeAfter / 2
 	h := &heartbeat{link: l, limits: limits}
-	started := make(chan struct{})
-	h.timer = time.AfterFunc(half+rand.N(half+1), func() {
-		<-started
-		h.look()
-	})
-	close(started)
+	h.timer = time.AfterFunc(math.MaxInt64, h.look) // look needs the timer
+	h.timer.Reset(half + rand.N(half+1))
 	return func() { h.timer.Stop() }
 }
 

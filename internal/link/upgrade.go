@@ -14,11 +14,11 @@ import (
 	"github.com/zapsocket/zapsocket/wire"
 )
 
-// The library's buffers. The first holds most calls; bursts do not go through
-// it. The second has to hold a whole control frame, of 131 bytes with a mask, or a
+// The library's buffers. What goes through the first has been read already; see
+// aheadBuffer. The second has to hold a whole control frame, of 131 bytes with a mask, or a
 // long close frame would be split among other frames.
 const (
-	readBuffer    = 256
+	readBuffer    = 128
 	controlBuffer = 140
 )
 
