@@ -65,7 +65,8 @@ func (e Event[T]) Push(ctx context.Context, a Audience, v T) (int, error) {
 // An Audience is a set of connections: a hub, a room, a user, one connection.
 type Audience interface {
 	// PushEvent queues b for the live listeners of the event and returns for
-	// how many. Call [Event.Push] instead.
+	// how many. It keeps b, which must therefore not be the input of a request.
+	// Call [Event.Push] instead.
 	PushEvent(ctx context.Context, name string, b Body) int
 
 	// EventValidator returns the Validator the event was bound with, nil for

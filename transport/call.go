@@ -19,7 +19,7 @@ import (
 type call struct {
 	c       *Conn
 	id      engine.ID
-	name    string
+	name    string // req's, which the handler may change
 	jsonrpc bool
 	req     procedure.Request
 	ctx     callContext
@@ -67,7 +67,7 @@ func (c *Conn) call(r *engine.Request, req procedure.Request) error {
 	case refused:
 		return c.refuse(k.id, k.jsonrpc, r.Path, errBusy)
 	case start && inline:
-		if p := c.server.executor.inline.claim(k, c.place); p != nil {
+		if p := c.server.executor.inline.claim(k, c.firstPlace); p != nil {
 			return k.here(p)
 		}
 		c.update(func(st *state) { c.remember(st, k) })

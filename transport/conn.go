@@ -35,9 +35,9 @@ type Conn struct {
 	connectedAt time.Time
 	membership  membership // of the hub, which guards it
 
-	extended bool         // the other end is one of ours
-	socket   *link.Socket // the link, if it is one over a WebSocket
-	place    uint32       // to try first, of those for calls that run inline
+	extended   bool         // the other end is one of ours
+	socket     *link.Socket // the link, if it is one over a WebSocket
+	firstPlace uint32       // to try, of those for calls that run inline
 
 	// The reader's.
 	unwatch  func()       // ends the heartbeat
@@ -94,7 +94,7 @@ func (s *Server) newConn(ctx context.Context, r *http.Request, remote netip.Addr
 func (c *Conn) over(l link.Link) {
 	c.link, c.queue = l, l.Queue()
 	c.socket, _ = l.(*link.Socket)
-	c.place = c.server.executor.inline.last.Add(1)
+	c.firstPlace = c.server.executor.inline.last.Add(1)
 }
 
 // ID returns the connection's UUID, of version 7.

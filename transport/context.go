@@ -45,13 +45,16 @@ func (x *callContext) tell() *tellingContext {
 		return t
 	}
 	var t tellingContext
-	if x.deadline.IsZero() {
+	switch {
+	case x.err == context.DeadlineExceeded: // whatever has become of the parent since
+		t.Context, t.cancel = context.WithDeadline(context.WithoutCancel(x.parent), x.deadline)
+	case x.err != nil:
 		t.Context, t.cancel = context.WithCancel(x.parent)
-	} else {
-		t.Context, t.cancel = context.WithDeadline(x.parent, x.deadline)
-	}
-	if x.err != nil {
 		t.cancel()
+	case x.deadline.IsZero():
+		t.Context, t.cancel = context.WithCancel(x.parent)
+	default:
+		t.Context, t.cancel = context.WithDeadline(x.parent, x.deadline)
 	}
 	x.telling.Store(&t)
 	return &t

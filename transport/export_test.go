@@ -1,5 +1,10 @@
 package transport
 
+import (
+	"context"
+	"time"
+)
+
 // Sizes returns how many connections, groups and listeners a hub knows.
 func (h *Hub) Sizes() (conns, groups, listeners int) {
 	h.mu.RLock()
@@ -9,3 +14,24 @@ func (h *Hub) Sizes() (conns, groups, listeners int) {
 	}
 	return len(h.conns), len(h.groups), listeners
 }
+
+// NewCallContext returns the context of a call of conn.
+func NewCallContext(conn context.Context, deadline time.Time) (context.Context, context.CancelFunc) {
+	x := &callContext{parent: conn, deadline: deadline}
+	return x, x.cancel
+}
+
+// SlowNames is slowNames.
+type SlowNames struct{ slowNames }
+
+// NewSlowNames returns an empty one.
+func NewSlowNames() *SlowNames { return new(SlowNames) }
+
+// Add is add.
+func (s *SlowNames) Add(name string) { s.add(name) }
+
+// Take is take.
+func (s *SlowNames) Take(name string) bool { return s.take(name) }
+
+// Len returns how many there are.
+func (s *SlowNames) Len() int { return len(s.left) }

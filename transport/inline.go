@@ -32,13 +32,12 @@ type inline struct {
 	slow   slowNames
 	last   atomic.Uint32 // place that was given to a connection to try first
 
-	awake atomic.Bool      // the timer is set
-	seen  [maxInline]*call // at the last look; the watchdog's
-	quiet int              // looks in a row that found nobody; the watchdog's
+	awake atomic.Bool // the timer is set
 
-	mu      sync.Mutex
-	timer   *time.Timer
-	stopped bool
+	mu    sync.Mutex       // held while the watchdog looks; guards all below
+	timer *time.Timer      // nil while there is no connection
+	seen  [maxInline]*call // at the last look
+	quiet int              // looks in a row that found nobody
 }
 
 // A place holds the call that runs inline there. Whoever takes the call out
@@ -72,7 +71,7 @@ func (in *inline) wake() {
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.stopped = false
+	in.quiet = 0
 	if in.timer == nil {
 		in.timer = time.AfterFunc(tick, in.look)
 	} else {
@@ -80,14 +79,16 @@ func (in *inline) wake() {
 	}
 }
 
-// stop stops the watchdog: there is no connection, so nobody is in a place.
+// stop ends the watchdog: there is no connection, so nobody is in a place. The
+// next connection has a timer of its own, perhaps in another synctest bubble.
 func (in *inline) stop() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.stopped = true
 	if in.timer != nil {
 		in.timer.Stop()
+		in.timer = nil
 	}
+	clear(in.seen[:])
 	in.awake.Store(false)
 }
 
@@ -96,6 +97,11 @@ const maxQuiet = 16
 
 // look is called by the timer.
 func (in *inline) look() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.timer == nil {
+		return // it was stopped meanwhile
+	}
 	in.quiet++
 	for i := range in.places {
 		p := &in.places[i]
@@ -112,14 +118,13 @@ func (in *inline) look() {
 		}
 		in.seen[i] = k
 	}
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.quiet < maxQuiet && !in.stopped {
+	if in.quiet < maxQuiet {
 		in.timer.Reset(tick)
 		return
 	}
 	in.awake.Store(false)
-	if in.busy() && !in.stopped && in.awake.CompareAndSwap(false, true) { // who came meanwhile may have seen it awake
+	if in.busy() && in.awake.CompareAndSwap(false, true) { // who came meanwhile may have seen it awake
+		in.quiet = 0
 		in.timer.Reset(tick)
 	}
 }
@@ -155,10 +160,11 @@ func (s *slowNames) add(name string) {
 	if s.left == nil {
 		s.left = map[string]int{}
 	}
-	if len(s.left) < maxSlow || s.left[name] > 0 {
-		s.left[name] = slowCalls
-		s.some.Store(true)
+	if len(s.left) == maxSlow { // names that are not called any more never run out
+		clear(s.left)
 	}
+	s.left[name] = slowCalls
+	s.some.Store(true)
 }
 
 // take reports whether this call of name is to go to a worker.

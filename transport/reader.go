@@ -69,6 +69,7 @@ func (c *Conn) read() error {
 			continue
 		}
 		if c.outcome != nil {
+			c.queue.Flush() // or a PONG would wait, too
 			if err := c.outcome(); err != nil {
 				return err
 			}

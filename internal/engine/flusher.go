@@ -47,7 +47,9 @@ func (f *Flusher) next() *Queue {
 		f.running--
 		return nil
 	}
-	f.first, q.next = q.next, nil
+	if f.first, q.next = q.next, nil; f.first == nil {
+		f.last = nil
+	}
 	return q
 }
 

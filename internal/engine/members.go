@@ -51,9 +51,9 @@ func bit(name string) uint32 {
 // add reports whether name is new.
 func (m *memberSet) add(name []byte) bool {
 	if b := bit(string(name)); b != 0 {
-		new := m.known&b == 0
+		fresh := m.known&b == 0
 		m.known |= b
-		return new
+		return fresh
 	}
 	if _, there := m.others[string(name)]; there {
 		return false

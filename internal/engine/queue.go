@@ -88,6 +88,10 @@ func NewQueue(c QueueConfig) *Queue {
 	return q
 }
 
+// WriteAlone has the queue start writers of its own, whatever its config says:
+// its sink takes nothing without waiting. Call it before anything is queued.
+func (q *Queue) WriteAlone() { q.flusher = nil }
+
 // buffers are what queues write from; an idle queue holds none.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 

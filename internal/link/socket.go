@@ -49,7 +49,7 @@ type Socket struct {
 
 	// Of the message being read; only the reader uses them.
 	reading  bool
-	begun    int64              // when its first bytes arrived, since epoch
+	begun    time.Duration      // when it was first waited for more of it, since epoch
 	message  *messageBuffer     // what it is read into, from messages
 	ahead    []byte             // what has been read and not handed to the library
 	buffer   *[aheadBuffer]byte // what ahead is part of, if it did not come with the upgrade
@@ -83,8 +83,20 @@ func (s *Socket) Queue() *engine.Queue { return s.queue }
 func (s *Socket) over(rw io.ReadWriteCloser, conn net.Conn, early []byte) {
 	s.rw, s.conn, s.ahead = rw, conn, early
 	s.received.Add(uint64(len(early)))
-	if sc, ok := conn.(syscall.Conn); ok && polls {
-		s.raw, _ = sc.SyscallConn() // without it the writer goroutine does all
+	// What wraps one of these may have its SyscallConn and a Read of its own,
+	// which nobody may go round.
+	var err error
+	switch conn := conn.(type) {
+	case *net.TCPConn:
+		s.raw, err = conn.SyscallConn()
+	case *net.UnixConn:
+		s.raw, err = conn.SyscallConn()
+	}
+	if !polls || err != nil {
+		s.raw = nil
+	}
+	if s.raw == nil {
+		s.queue.WriteAlone()
 	}
 }
 
@@ -110,7 +122,7 @@ func (st *stream) Read(p []byte) (int, error) {
 	n := copy(p, s.ahead)
 	s.ahead = s.ahead[n:]
 	if len(s.ahead) == 0 {
-		s.release()
+		s.dropAhead()
 	}
 	return n, s.spend(n, nil)
 }
@@ -131,8 +143,12 @@ func (s *Socket) fetch(p []byte) (int, error) {
 	}
 	s.queue.Flush()
 	if s.reading {
+		now := time.Now()
+		if s.begun == 0 {
+			s.begun = now.Sub(s.epoch)
+		}
 		s.deadline = true
-		s.readUntil(time.Now().Add(s.limits.Stall))
+		s.readUntil(now.Add(s.limits.Stall))
 	}
 	if s.raw == nil || s.masks != nil || len(p) >= aheadBuffer { // the transport of a client may have read ahead itself
 		return s.arrived(s.rw.Read(p))
@@ -141,7 +157,7 @@ func (s *Socket) fetch(p []byte) (int, error) {
 	if n > 0 && err == nil {
 		s.ahead = s.buffer[:n]
 	} else {
-		s.release()
+		s.dropAhead()
 	}
 	return 0, err
 }
@@ -187,8 +203,8 @@ const aheadBuffer = 16 << 10
 
 var aheadBuffers = sync.Pool{New: func() any { return new([aheadBuffer]byte) }}
 
-// release puts back what was read into.
-func (s *Socket) release() {
+// dropAhead puts back what was read into.
+func (s *Socket) dropAhead() {
 	s.ahead = nil
 	if s.buffer != nil {
 		aheadBuffers.Put(s.buffer)
@@ -197,7 +213,7 @@ func (s *Socket) release() {
 }
 
 func (s *Socket) tooSlow() bool {
-	took := time.Since(s.epoch) - time.Duration(s.begun)
+	took := time.Since(s.epoch) - s.begun
 	read := s.limits.MessageBytes - s.budget
 	return took > s.limits.Stall && float64(read) < took.Seconds()*float64(s.limits.MinRate)
 }
@@ -233,7 +249,7 @@ func (s *Socket) Next() ([]byte, bool, error) {
 	if err != nil {
 		return nil, false, s.cause(err)
 	}
-	s.reading, s.begun, s.budget = true, s.last.Load(), s.limits.MessageBytes
+	s.reading, s.begun, s.budget = true, 0, s.limits.MessageBytes
 	s.message = messages.Get().(*messageBuffer)
 	message, err := readAll(r, s.message.b[:0])
 	s.message.b = message
@@ -294,7 +310,13 @@ var messages = sync.Pool{New: func() any {
 // anything of it. It is the reader's, as Next is.
 func (s *Socket) Recycle() {
 	const most = 64 << 10
-	if s.message != nil && cap(s.message.b) <= most {
+	switch {
+	case s.message == nil:
+	case raceEnabled: // whoever keeps something of it after all is to notice
+		for i := range s.message.b {
+			s.message.b[i] = '#'
+		}
+	case cap(s.message.b) <= most:
 		messages.Put(s.message)
 	}
 	s.message = nil

@@ -70,7 +70,7 @@ func (s *Socket) readAhead() (int, error) {
 				}
 			}
 			if r.err == syscall.EAGAIN {
-				s.release()
+				s.dropAhead()
 				return false
 			}
 			return true

@@ -14,11 +14,12 @@ import (
 	"github.com/zapsocket/zapsocket/wire"
 )
 
-// The library's buffers. What goes through the first has been read already; see
-// aheadBuffer. The second has to hold a whole control frame, of 131 bytes with a mask, or a
+// The library's buffers. What goes through the first has been read already, see
+// aheadBuffer; aloneBuffer is its size where nothing is read ahead. The last has to hold a whole control frame, of 131 bytes with a mask, or a
 // long close frame would be split among other frames.
 const (
 	readBuffer    = 128
+	aloneBuffer   = 1024
 	controlBuffer = 140
 )
 
@@ -72,8 +73,12 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	early, _ := brw.Reader.Peek(brw.Reader.Buffered())
 	h.socket.over(conn, conn, slices.Clone(early))
+	size := readBuffer
+	if h.socket.raw == nil {
+		size = aloneBuffer
+	}
 	st := &stream{conn, h.socket}
-	return st, bufio.NewReadWriter(bufio.NewReaderSize(st, readBuffer), bufio.NewWriterSize(st, controlBuffer)), nil
+	return st, bufio.NewReadWriter(bufio.NewReaderSize(st, size), bufio.NewWriterSize(st, controlBuffer)), nil
 }
 
 // upgradeHeader are the fields that belong to an upgrade, bodyHeader those that

@@ -124,8 +124,8 @@ var mutants = []mutant{
 	{
 		name: "the last of two members counts",
 		file: "internal/engine/members.go",
-		old:  "new := m.known&b == 0",
-		new:  "new := true",
+		old:  "fresh := m.known&b == 0",
+		new:  "fresh := true",
 		test: "TestScanRefusesEnvelopes",
 	},
 	{
@@ -585,5 +585,19 @@ var mutants = []mutant{
 		old:  "in.slow.add(k.name)",
 		new:  "_ = k.name",
 		test: "TestSlowProcedureGoesToWorkers",
+	},
+	{
+		name: "a PONG waits until its client is let in",
+		file: "transport/reader.go",
+		old:  "c.queue.Flush() // or a PONG would wait, too",
+		new:  "",
+		test: "TestClientThatWaitsToBeLetIn|TestClientThatHasSentMuchBeforeItIsLetIn",
+	},
+	{
+		name: "a message is slow since it was behind another",
+		file: "internal/link/socket.go",
+		old:  "if s.begun == 0 {",
+		new:  "if s.begun = time.Duration(s.last.Load()); s.begun == 0 {",
+		test: "TestClientThatHasSentMuchBeforeItIsLetIn",
 	},
 }
