@@ -599,5 +599,6 @@ var mutants = []mutant{
 		old:  "if s.begun == 0 {",
 		new:  "if s.begun = time.Duration(s.last.Load()); s.begun == 0 {",
 		test: "TestClientThatHasSentMuchBeforeItIsLetIn",
+		in:   "transport",
 	},
 }
