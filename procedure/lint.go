@@ -63,12 +63,27 @@ func lintField(f reflect.StructField, report func(format string, args ...any)) {
 			}
 		}
 	}
-	if k := f.Type.Kind(); (k == reflect.Int64 || k == reflect.Uint64) && f.Type != reflect.TypeFor[time.Duration]() && !customJSON(f.Type) {
+	n := element(f.Type)
+	if k := n.Kind(); (k == reflect.Int64 || k == reflect.Uint64) && n != reflect.TypeFor[time.Duration]() {
 		_, opts, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if !slices.Contains(strings.Split(opts, ","), "string") && !bounded(rules) {
-			report(`JavaScript rounds an integer beyond 2^53, which %v can hold; add the option string to the json tag, or a rule such as lte=9007199254740991`, f.Type)
+			report(`JavaScript rounds an integer beyond 2^53, which %v can hold; add the option string to the json tag, or a rule such as lte=9007199254740991`, n)
 		}
 	}
+}
+
+// element returns what a field of type t holds in the end, behind pointers and
+// in lists. What encodes itself is nothing.
+func element(t reflect.Type) reflect.Type {
+	for !customJSON(t) {
+		switch t.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+			t = t.Elem()
+		default:
+			return t
+		}
+	}
+	return reflect.TypeFor[struct{}]()
 }
 
 // undived reports whether t is a slice, array or map, or one of those, of

@@ -90,6 +90,14 @@ func TestLintTellsPlaceAndRemedy(t *testing.T) {
 			I int64 `json:"i,omitempty" validate:"min=1,max=9"`
 			J int64 `json:"-"`
 		}](), []linted{{"a:", rounded, digits}, {"b:", rounded, digits}, {"h.a:", rounded, digits}}},
+		"integers behind pointers and in lists": {echoes[struct {
+			A *int64            `json:"a"`
+			B []uint64          `json:"b"`
+			C map[string]*int64 `json:"c"`
+			D []int64           `json:"d" validate:"dive,lte=100"`
+			E []hexed           `json:"e"`
+			F [2]int32          `json:"f"`
+		}](), []linted{{"a:", rounded, digits}, {"b:", rounded, digits}, {"c:", rounded, digits}}},
 		"names": {echoes[struct {
 			Tall
 			Large
