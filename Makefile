@@ -13,6 +13,10 @@ TIMEOUT ?= 10m
 # The directories of all modules, before they are committed, too.
 files = $(sort $(wildcard $(or $(shell git ls-files -co --exclude-standard -- '$(1)' '*/$(1)' 2>/dev/null),$(shell find . -name '$(1)' -not -path '*/node_modules/*'))))
 MODULES := $(patsubst %/,%,$(dir $(call files,go.mod)))
+# The benchmarks run on Linux, and fetch all the peers.
+ifneq ($(CI)$(shell uname),trueLinux)
+MODULES := $(filter-out bench ./bench,$(MODULES))
+endif
 PACKAGES_JS := $(patsubst %/,%,$(dir $(filter examples/% internal/% ./examples/% ./internal/%,$(call files,package.json))))
 
 # $(call each,COMMAND) runs a command in every module that has Go packages.

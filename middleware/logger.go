@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,13 +43,16 @@ import (
 // received, and the duration has the way there and back.
 //
 // If log is nil, records go to what slog.Default returns when Logger is called.
+// The source of a record is where that was.
 func Logger(log *slog.Logger) procedure.Middleware {
 	if log == nil {
 		log = slog.Default()
 	}
+	var place [1]uintptr
+	runtime.Callers(2, place[:])
 	return func(next procedure.Handler) procedure.Handler {
 		return procedure.HandlerFunc(func(ctx context.Context, req *procedure.Request, reply procedure.Reply) error {
-			c := &logged{log: log, ctx: ctx, req: req, reply: reply, start: time.Now()}
+			c := &logged{log: log, place: place[0], ctx: ctx, req: req, reply: reply, start: time.Now()}
 			returned := false
 			defer func() {
 				if !returned { // without recover, so that the stack stays whole for whoever does
@@ -68,6 +72,7 @@ var errUnreturned = errors.New("handler did not return: panic or runtime.Goexit"
 // A logged is a call on the way to its record.
 type logged struct {
 	log   *slog.Logger
+	place uintptr // in the source
 	ctx   context.Context
 	req   *procedure.Request
 	reply procedure.Reply
@@ -206,7 +211,7 @@ func (c *logged) write(o outcome, err error) {
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
-	r := slog.NewRecord(now, o.level, "rpc", 0) // the place of this call in the source is of no use to anybody
+	r := slog.NewRecord(now, o.level, "rpc", c.place)
 	r.AddAttrs(attrs...)
 	c.log.Handler().Handle(c.ctx, r) // a logger has no use for its error either
 }

@@ -2,6 +2,7 @@ package procedure
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"time"
@@ -71,6 +72,9 @@ func PeerFrom(ctx context.Context) Peer {
 // WithIdentity returns ctx for calls made by id, in place of that of the
 // connection. Tests of guarded procedures need no more than this.
 func WithIdentity(ctx context.Context, id Identity) context.Context {
+	if ctx == nil {
+		panic("procedure: WithIdentity of a nil context")
+	}
 	return &identityContext{ctx, id}
 }
 
@@ -80,6 +84,9 @@ type identityContext struct {
 	context.Context
 	id Identity
 }
+
+// String does not tell who it is.
+func (c *identityContext) String() string { return fmt.Sprint(c.Context) + ".WithIdentity" }
 
 func (c *identityContext) Value(key any) any {
 	if key == (identityKey{}) {

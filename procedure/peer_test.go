@@ -3,6 +3,7 @@ package procedure_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"testing"
@@ -115,4 +116,14 @@ func TestQueued(t *testing.T) {
 	require.True(t, procedure.Queued(queued))
 	require.False(t, procedure.Queued(procedure.WithQueue(queued, false)))
 	require.True(t, procedure.Queued(context.WithoutCancel(queued)))
+}
+
+func TestContextsDoNotTellWhoSomebodyIs(t *testing.T) {
+	ctx := procedure.WithIdentity(t.Context(), procedure.Identity{UserID: "ann", Principal: "secret"})
+	for _, text := range []string{fmt.Sprint(ctx), fmt.Sprintf("%+v", ctx), fmt.Sprintf("%v", context.WithoutCancel(ctx))} {
+		require.NotContains(t, text, "secret")
+		require.NotContains(t, text, "ann")
+	}
+	var none context.Context
+	require.Panics(t, func() { procedure.WithIdentity(none, procedure.Identity{}) })
 }

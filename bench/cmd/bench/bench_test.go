@@ -79,6 +79,7 @@ func TestTheBaselineIsAlwaysChosen(t *testing.T) {
 func TestEachRoundBeginsWithAnother(t *testing.T) {
 	some := []subject{{name: "a"}, {name: "b"}, {name: "c"}}
 	require.Equal(t, "a", rotated(some, 0)[0].name)
-	require.Equal(t, "c", rotated(some, 1)[0].name)
+	require.Equal(t, "b", rotated(some, 1)[0].name)
+	require.Equal(t, "c", rotated(some, 2)[0].name)
 	require.Len(t, rotated(some, 7), 3)
 }

@@ -75,7 +75,14 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	return o.show(results.NewSet(records))
+	set := results.NewSet(records)
+	if err := o.show(set); err != nil {
+		return err
+	}
+	if n := len(set.Failures()); n > 0 && !o.table {
+		return fmt.Errorf("%d runs have failed", n)
+	}
+	return nil
 }
 
 // show writes what was asked for.

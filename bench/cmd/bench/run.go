@@ -3,7 +3,10 @@ package main
 import (
 	"slices"
 	"strconv"
+	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/zapsocket/zapsocket/bench/internal/control"
 	"github.com/zapsocket/zapsocket/bench/internal/process"
@@ -30,10 +33,19 @@ const (
 	settle = 1500 * time.Millisecond
 )
 
-// oneCore has a program run on the first core only. In W1 the server and the
-// generator take turns; on two cores it would measure how the kernel wakes one
-// up from the other.
-var oneCore = []string{"taskset", "-c", "0"}
+// oneCore has a program run on the first core that we may use, and on no other.
+// In W1 the server and the generator take turns; on two cores it would measure
+// how the kernel wakes one up from the other.
+var oneCore = sync.OnceValue(func() []string {
+	var set unix.CPUSet
+	core := 0
+	if unix.SchedGetaffinity(0, &set) == nil {
+		for !set.IsSet(core) {
+			core++
+		}
+	}
+	return []string{"taskset", "-c", strconv.Itoa(core)}
+})
 
 // once runs one workload against one subject, in two new processes.
 func once(s subject, workload string, scale float64) results.Record {
@@ -90,7 +102,7 @@ func drive(s subject, workload string, scale float64, record *results.Record) er
 
 func pinned(workload string, command []string) []string {
 	if workload == "W1" {
-		return slices.Concat(oneCore, command)
+		return slices.Concat(oneCore(), command)
 	}
 	return command
 }

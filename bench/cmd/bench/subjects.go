@@ -83,7 +83,7 @@ func chosen(only *regexp.Regexp) (some []subject, missing []string) {
 // rotated returns the subjects beginning with another one in each round, so
 // that none always follows the same one.
 func rotated(some []subject, round int) []subject {
-	at := round * 5 % len(some)
+	at := round % len(some)
 	return slices.Concat(some[at:], some[:at])
 }
 
