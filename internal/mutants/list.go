@@ -154,7 +154,7 @@ var mutants = []mutant{
 		file: "internal/engine/stream.go",
 		old:  "s.ring[s.head].dropped += n",
 		new:  "s.ring[s.head].dropped += 0 * n",
-		test: "TestQueueAndStreamsKeepTheirPromises",
+		test: "TestOverflowPolicies",
 	},
 	{
 		name: "a cancel does not reach the handler",
