@@ -163,11 +163,15 @@ func TestInlineCallKeepsItsInput(t *testing.T) {
 // Neither a panic nor runtime.Goexit takes the connection along.
 func TestInlineHandlerMayGo(t *testing.T) {
 	c, _ := inlineServer(t, nil, transport.ServerOptions{})
-	for i := range 3 {
-		c.text(`[`+asks(1, `{"goes":true}`)+`,`+asks(2, `{"boom":true}`)+`]`, asks(3, `{}`))
-		require.Contains(t, c.expect(`"id":1`), "INTERNAL_SERVER_ERROR", i)
-		require.Contains(t, c.expect(`"id":2`), "INTERNAL_SERVER_ERROR", i)
-		c.expect(`"id":3`)
+	for range 3 {
+		c.text(`[`+asks(1, `{"goes":true}`)+`,`+asks(1, `{"boom":true}`)+`]`, asks(1, `{}`))
+		failed := 0
+		for range 3 { // in any order, if the machine has paused
+			if strings.Contains(c.expect(`"id":1`), "INTERNAL_SERVER_ERROR") {
+				failed++
+			}
+		}
+		require.Equal(t, 2, failed)
 	}
 }
 
