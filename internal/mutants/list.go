@@ -595,7 +595,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "a message is slow since it was behind another",
-		file: "internal/link/socket.go",
+		file: "internal/link/read.go",
 		old:  "if s.begun == 0 {",
 		new:  "if s.begun = time.Duration(s.last.Load()); s.begun == 0 {",
 		test: "TestClientThatHasSentMuchBeforeItIsLetIn",

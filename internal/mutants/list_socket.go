@@ -22,7 +22,7 @@ var socketMutants = []mutant{
 	},
 	{
 		name: "a message may take any number of bytes",
-		file: "internal/link/socket.go",
+		file: "internal/link/read.go",
 		old:  "s.budget < 0 {",
 		new:  "false {",
 		test: "TestHostileFloods/pongs",
