@@ -29,6 +29,22 @@ var notCode = []string{".git", "node_modules", "testdata", "internal/mutants", "
 func TestPages(t *testing.T) {
 	sources := goFiles(t)
 	found := 0
+	eachPage(t, func(name, text string) {
+		blocks, err := blocksOf(text)
+		require.NoError(t, err, name)
+		for _, b := range blocks {
+			found++
+			if err := b.find(sources); err != nil {
+				t.Errorf("%s:%v", name, err)
+			}
+		}
+	})
+	require.Greater(t, found, 10, "the pages are not where they should be")
+}
+
+// eachPage calls visit with the slashed path, from the root, and the text of
+// each page.
+func eachPage(t *testing.T, visit func(name, text string)) {
 	for _, pattern := range pages {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		require.NoError(t, err)
@@ -37,17 +53,9 @@ func TestPages(t *testing.T) {
 			require.NoError(t, err)
 			name, err := filepath.Rel(root, file)
 			require.NoError(t, err)
-			blocks, err := blocksOf(string(text))
-			require.NoError(t, err, name)
-			for _, b := range blocks {
-				found++
-				if err := b.find(sources); err != nil {
-					t.Errorf("%s:%v", filepath.ToSlash(name), err)
-				}
-			}
+			visit(filepath.ToSlash(name), string(text))
 		}
 	}
-	require.Greater(t, found, 10, "the pages are not where they should be")
 }
 
 // goFiles returns the lines of each Go file of the repository, by path.

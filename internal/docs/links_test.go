@@ -18,23 +18,14 @@ import (
 // Links between pages lead somewhere.
 func TestLinks(t *testing.T) {
 	found := 0
-	for _, pattern := range pages {
-		files, err := filepath.Glob(filepath.Join(root, pattern))
-		require.NoError(t, err)
-		for _, file := range files {
-			text, err := os.ReadFile(file)
-			require.NoError(t, err)
-			name, err := filepath.Rel(root, file)
-			require.NoError(t, err)
-			name = filepath.ToSlash(name)
-			for _, l := range linksOf(string(text)) {
-				found++
-				if err := l.follow(os.DirFS(root), name); err != nil {
-					t.Errorf("%s:%v", name, err)
-				}
+	eachPage(t, func(name, text string) {
+		for _, l := range linksOf(text) {
+			found++
+			if err := l.follow(os.DirFS(root), name); err != nil {
+				t.Errorf("%s:%v", name, err)
 			}
 		}
-	}
+	})
 	require.Greater(t, found, 50, "the pages are not where they should be")
 }
 
