@@ -262,9 +262,7 @@ func (q *Queue) SendContext(ctx context.Context, message []byte) error {
 			q.room.Broadcast()
 		})()
 		for q.err == nil && !q.roomLocked() && ctx.Err() == nil {
-			q.waiting++
-			q.room.Wait()
-			q.waiting--
+			q.awaitLocked()
 		}
 		if err := ctx.Err(); err != nil {
 			return err
@@ -287,11 +285,16 @@ func (q *Queue) Wait() error {
 
 func (q *Queue) waitLocked() error {
 	for q.err == nil && !q.roomLocked() {
-		q.waiting++
-		q.room.Wait()
-		q.waiting--
+		q.awaitLocked()
 	}
 	return q.err
+}
+
+// awaitLocked waits for room, or for another change that its caller looks for.
+func (q *Queue) awaitLocked() {
+	q.waiting++
+	q.room.Wait()
+	q.waiting--
 }
 
 // Room reports whether the queue is below its mark.

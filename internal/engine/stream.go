@@ -93,9 +93,7 @@ func (s *Stream) StartAt(policy procedure.Overflow, position string) error {
 		s.policy = policy
 	}
 	for !q.roomLocked() && s.errLocked() == nil {
-		q.waiting++
-		q.room.Wait()
-		q.waiting--
+		q.awaitLocked()
 	}
 	if err := s.errLocked(); err != nil {
 		return err
