@@ -8,12 +8,9 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
-	"os"
 	"time"
 
-	"github.com/zapsocket/zapsocket/bench/internal/control"
 	"github.com/zapsocket/zapsocket/bench/internal/loop"
 	"github.com/zapsocket/zapsocket/bench/internal/measure"
 )
@@ -30,35 +27,13 @@ type client interface {
 }
 
 func main() {
-	wire := flag.String("wire", "grpc", "grpc, connect-json, connect-proto or connect-json-h1")
-	addr := flag.String("addr", "", "host:port of the server, on the loopback")
-	workload := flag.String("w", "W1", "W1, W2, W3 or W4")
-	length := flag.Duration("dur", 2*time.Second, "how long to measure")
-	warmup := flag.Duration("warm", 500*time.Millisecond, "how long to run before that")
-	pid := flag.Int("pid", 0, "process id of the server, whose CPU is measured")
-	flag.Parse()
-	control.EndWithParent()
-	time.AfterFunc(*length+*warmup+time.Minute, func() { fail(fmt.Errorf("%s is stuck", *workload)) })
-
-	dial := func() (client, error) { return newClient(*wire, *addr) }
-	var result measure.Result
-	var err error
-	if *workload == "W4" {
-		result, err = streamed(dial, *length, *pid)
-	} else {
-		result, err = called(dial, *workload, loop.Options{Warmup: *warmup, Length: *length, PID: *pid})
-	}
-	if err == nil {
-		err = result.Print()
-	}
-	if err != nil {
-		fail(err)
-	}
-}
-
-func fail(err error) {
-	fmt.Fprintln(os.Stderr, "loadrpc:", err)
-	os.Exit(1)
+	loop.Main("loadrpc", "grpc", func(o loop.Order) (measure.Result, error) {
+		dial := func() (client, error) { return newClient(o.Wire, o.Addr) }
+		if o.Workload == "W4" {
+			return streamed(dial, o.Length, o.PID)
+		}
+		return called(dial, o.Workload, o.Options)
+	})
 }
 
 // called is W1, W2 and W3.

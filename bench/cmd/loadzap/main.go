@@ -8,45 +8,24 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
-	"os"
-	"time"
 
 	"github.com/zapsocket/zapsocket/bench/benchapi"
-	"github.com/zapsocket/zapsocket/bench/internal/control"
 	"github.com/zapsocket/zapsocket/bench/internal/loop"
 	"github.com/zapsocket/zapsocket/bench/internal/measure"
 	"github.com/zapsocket/zapsocket/client"
 )
 
 func main() {
-	wire := flag.String("wire", "zapsocket", "there is no other")
-	addr := flag.String("addr", "", "host:port of the server")
-	workload := flag.String("w", "W1", "W1, W2 or W3")
-	length := flag.Duration("dur", 2*time.Second, "how long to measure")
-	warmup := flag.Duration("warm", 500*time.Millisecond, "how long to run before that")
-	pid := flag.Int("pid", 0, "process id of the server, whose CPU is measured")
-	flag.Parse()
-	control.EndWithParent()
-	time.AfterFunc(*length+*warmup+time.Minute, func() { fail(fmt.Errorf("%s is stuck", *workload)) })
-
-	if *wire != "zapsocket" {
-		fail(fmt.Errorf("there is no wire %q", *wire))
-	}
-	result, err := run("ws://"+*addr, *workload, loop.Options{Warmup: *warmup, Length: *length, PID: *pid})
-	if err == nil {
-		err = result.Print()
-	}
-	if err != nil {
-		fail(err)
-	}
+	loop.Main("loadzap", wire, func(o loop.Order) (measure.Result, error) {
+		if o.Wire != wire {
+			return measure.Result{}, fmt.Errorf("there is no wire %q", o.Wire)
+		}
+		return run("ws://"+o.Addr, o.Workload, o.Options)
+	})
 }
 
-func fail(err error) {
-	fmt.Fprintln(os.Stderr, "loadzap:", err)
-	os.Exit(1)
-}
+const wire = "zapsocket"
 
 func run(url, workload string, o loop.Options) (measure.Result, error) {
 	shape, err := loop.ShapeOf(workload)
