@@ -90,6 +90,12 @@ type ServerOptions struct {
 	// TrustedProxies are the addresses of reverse proxies: the limits per
 	// address do not apply to them unless they are set.
 	TrustedProxies []netip.Prefix
+
+	// DisableParking keeps a goroutine waiting on every connection. Otherwise,
+	// on Linux and for connections without TLS, none waits on one that is
+	// quiet, which takes 4 KiB less of memory; a message that arrives after a
+	// pause of 100 ms then costs some microseconds more.
+	DisableParking bool
 }
 
 // A Handshake is what is known of a client that is about to be let in.

@@ -22,18 +22,31 @@ func (c *Conn) serve(h *Handshake) {
 		return
 	}
 	c.outcome = outcome
+	if c.socket != nil && !c.server.options.DisableParking {
+		c.socket.ParkIn(&c.server.parking, func() { go c.lead() }) // ends with the connection, when it parks, or when it is relieved
+	}
 	c.lead()
 }
 
 // lead makes the calling goroutine the connection's reader. It returns when
-// nothing of the connection is left or the reader was relieved; from then on
-// the goroutine is a worker.
+// nothing of the connection is left, when it has parked, or when the reader was
+// relieved; from then on the goroutine is a worker.
 func (c *Conn) lead() {
-	if err := c.read(); err != errRelieved {
-		c.readNoMore(err)
-		return
+	for {
+		switch err := c.read(); err {
+		case link.ErrIdle:
+			c.requests = nil
+			if c.socket.Park() {
+				return
+			}
+		case errRelieved:
+			c.server.executor.work()
+			return
+		default:
+			c.readNoMore(err)
+			return
+		}
 	}
-	c.server.executor.work()
 }
 
 // readNoMore ends the connection, of which err is all that was still read.

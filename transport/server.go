@@ -33,6 +33,7 @@ type Server struct {
 	admission *admission
 	executor  executor
 	flusher   engine.Flusher
+	parking   link.Parking
 
 	mu       sync.Mutex
 	conns    map[*Conn]struct{}

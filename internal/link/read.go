@@ -15,9 +15,21 @@ import (
 	"github.com/zapsocket/zapsocket/wire"
 )
 
+// ErrIdle is what Next of a Socket that may park returns where it would wait
+// for the first byte of a frame. Call Park then.
+var ErrIdle = errors.New("nothing to be read")
+
 // Next reads one message.
 func (s *Socket) Next() ([]byte, bool, error) {
+	if s.nothingRead() && s.mayPark() {
+		s.queue.Flush()
+		return nil, false, ErrIdle
+	}
+	s.woken = false
 	kind, r, err := s.ws.Reader(context.Background())
+	if errors.Is(err, ErrIdle) {
+		return nil, false, ErrIdle
+	}
 	if err != nil {
 		return nil, false, s.cause(err)
 	}
@@ -87,6 +99,13 @@ func (st *stream) Read(p []byte) (int, error) {
 	s := st.s
 	if s.ws == nil { // the library looks for a body behind an upgrade that it does not accept
 		return 0, io.EOF
+	}
+	if s.between {
+		s.between = false
+		if s.mayPark() {
+			s.queue.Flush()
+			return 0, ErrIdle
+		}
 	}
 	if len(s.ahead) == 0 {
 		n, err := s.fetch(p)
@@ -171,6 +190,16 @@ const (
 
 // Busy reports whether much has arrived lately. It is the reader's, as Next is.
 func (s *Socket) Busy() bool { return s.streak >= busyAfter }
+
+// mayPark reports whether a reader that has nothing to read need not wait. One
+// of a busy connection does, because that costs least.
+func (s *Socket) mayPark() bool { return s.parks && !s.woken && !s.Busy() }
+
+// nothingRead reports whether nothing has been read of the next message: it is
+// asked between frames.
+func (s *Socket) nothingRead() bool {
+	return !s.reading && len(s.ahead) == 0 && s.library != nil && s.library.Buffered() == 0
+}
 
 // The library reads through a small buffer, because most connections are idle.
 // What has arrived is read into one of these, which is taken only then.

@@ -3,6 +3,7 @@
 package link
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -54,14 +55,22 @@ type Socket struct {
 	ahead    []byte             // what has been read and not handed to the library
 	buffer   *[aheadBuffer]byte // what ahead is part of, if it did not come with the upgrade
 	reader   aheadReader
-	streak   int   // reads without a pause between
-	budget   int64 // bytes that may still arrive
-	deadline bool  // a read deadline is set
+	library  *bufio.Reader // what the library reads through; nil on a client
+	between  bool          // the library is about to read the first byte of a frame
+	parks    bool          // Next may return ErrIdle
+	woken    bool          // something has arrived, or the connection has ended
+	streak   int           // reads without a pause between
+	budget   int64         // bytes that may still arrive
+	deadline bool          // a read deadline is set
 
-	mu     sync.Mutex
-	broken error       // why no more is read: set once
-	lost   error       // why no more is written
-	killer *time.Timer // cuts a peer that does not answer a close
+	mu       sync.Mutex
+	broken   error       // why no more is read: set once
+	lost     error       // why no more is written
+	killer   *time.Timer // cuts a peer that does not answer a close
+	parking  *Parking    // nil if the connection does not park
+	resume   func()      // has a goroutine read on
+	parked   bool        // nobody reads
+	parkedAt int         // the descriptor; parking guards it
 
 	probed  atomic.Bool // the heartbeat expects a pong
 	cutOnce sync.Once
@@ -168,6 +177,7 @@ func (s *Socket) onPing(context.Context, []byte) bool {
 		return false
 	}
 	s.quiet()
+	s.between = s.nothingRead()
 	return true
 }
 
@@ -177,6 +187,7 @@ func (s *Socket) onPong(_ context.Context, payload []byte) {
 	if s.wasAsked(payload) {
 		s.quiet()
 	}
+	s.between = s.nothingRead()
 }
 
 // quiet gives the next message its whole budget again.
@@ -272,6 +283,7 @@ func (s *Socket) Close(code int, reason string, hard bool) {
 		if s.conn != nil {
 			s.conn.SetReadDeadline(time.Unix(1, 0)) // wakes the reader
 		}
+		s.readOn()
 	}
 	s.cutLater()
 }
@@ -322,6 +334,7 @@ func (s *Socket) Cut() {
 		s.rw.Close()
 		s.queue.Close()
 		close(s.done)
+		s.left()
 	})
 }
 

@@ -78,7 +78,8 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		size = aloneBuffer
 	}
 	st := &stream{conn, h.socket}
-	return st, bufio.NewReadWriter(bufio.NewReaderSize(st, size), bufio.NewWriterSize(st, controlBuffer)), nil
+	h.socket.library = bufio.NewReaderSize(st, size)
+	return st, bufio.NewReadWriter(h.socket.library, bufio.NewWriterSize(st, controlBuffer)), nil
 }
 
 // upgradeHeader are the fields that belong to an upgrade, bodyHeader those that
