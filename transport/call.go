@@ -22,7 +22,7 @@ type call struct {
 	name    string // req's, which the handler may change
 	jsonrpc bool
 	req     procedure.Request
-	ctx     callContext
+	ctx     lazyContext
 	place   *place // where it runs inline, nil on a worker
 
 	cancelled atomic.Bool // by the caller
@@ -36,7 +36,7 @@ type call struct {
 // errRelieved if the calling goroutine is not the reader any more.
 func (c *Conn) call(r *engine.Request, req procedure.Request) error {
 	k := &call{c: c, id: r.ID, name: req.Name, jsonrpc: r.JSONRPC, req: req}
-	k.ctx.parent = c.ctx
+	k.ctx.parent = &c.ctx
 	if r.Timeout > 0 {
 		k.ctx.deadline = time.Now().Add(r.Timeout)
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,8 +29,7 @@ type Conn struct {
 	link   link.Link
 	queue  *engine.Queue
 	limits *wire.Limits
-	ctx    context.Context // of every call; ends with the connection
-	cancel context.CancelFunc
+	ctx    lazyContext // of every call; ends with the connection
 	remote netip.AddrPort
 	header http.Header
 
@@ -86,7 +87,7 @@ func (s *Server) newConn(ctx context.Context, r *http.Request, remote netip.Addr
 		c.header = r.Header
 	}
 	c.budgets.init(&s.limits)
-	c.ctx, c.cancel = context.WithCancel(procedure.WithPeer(ctx, c))
+	c.ctx.parent = procedure.WithPeer(ctx, c)
 	return c
 }
 
@@ -103,7 +104,19 @@ func (c *Conn) ID() string { return c.id }
 // Context returns the context that all contexts of the connection's calls come
 // from. It ends with the connection. Its values are those of the upgrade
 // request's context, and ConnFrom finds the connection.
-func (c *Conn) Context() context.Context { return c.ctx }
+func (c *Conn) Context() context.Context { return &c.ctx }
+
+// cancel ends the contexts of the connection and of its calls and
+// subscriptions. It comes after conclude: nothing is started any more.
+func (c *Conn) cancel() {
+	c.ctx.cancel()
+	c.mu.Lock()
+	subs := slices.Collect(maps.Values(c.state.subs))
+	c.mu.Unlock()
+	for _, s := range subs {
+		s.cancel()
+	}
+}
 
 // RemoteAddr returns the address of the TCP peer.
 func (c *Conn) RemoteAddr() netip.AddrPort { return c.remote }

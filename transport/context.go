@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// A callContext is the context of one call. Few handlers ask to be told when
-// it ends, so only the first that does makes one that can tell.
-type callContext struct {
-	parent   context.Context // the connection's
+// A lazyContext is the context of a connection or of one call. Few handlers ask
+// to be told when it ends, so only the first that does makes one that can tell.
+type lazyContext struct {
+	parent   context.Context // of a call the connection's
 	deadline time.Time       // zero: none
 	telling  atomic.Pointer[tellingContext]
 
@@ -23,14 +23,14 @@ type tellingContext struct {
 	cancel context.CancelFunc
 }
 
-func (x *callContext) Deadline() (time.Time, bool) {
+func (x *lazyContext) Deadline() (time.Time, bool) {
 	if x.deadline.IsZero() {
 		return x.parent.Deadline()
 	}
 	return x.deadline, true
 }
 
-func (x *callContext) Done() <-chan struct{} {
+func (x *lazyContext) Done() <-chan struct{} {
 	t := x.telling.Load()
 	if t == nil {
 		t = x.tell()
@@ -38,7 +38,7 @@ func (x *callContext) Done() <-chan struct{} {
 	return t.Done()
 }
 
-func (x *callContext) tell() *tellingContext {
+func (x *lazyContext) tell() *tellingContext {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if t := x.telling.Load(); t != nil {
@@ -60,7 +60,7 @@ func (x *callContext) tell() *tellingContext {
 	return &t
 }
 
-func (x *callContext) Err() error {
+func (x *lazyContext) Err() error {
 	if t := x.telling.Load(); t != nil {
 		return t.Err()
 	}
@@ -76,14 +76,14 @@ func (x *callContext) Err() error {
 }
 
 // Value finds what package context looks for to link contexts, too.
-func (x *callContext) Value(key any) any {
+func (x *lazyContext) Value(key any) any {
 	if t := x.telling.Load(); t != nil {
 		return t.Value(key)
 	}
 	return x.parent.Value(key)
 }
 
-func (x *callContext) cancel() {
+func (x *lazyContext) cancel() {
 	x.mu.Lock()
 	if x.err == nil {
 		x.err = context.Canceled

@@ -17,7 +17,7 @@ func (h *Hub) Sizes() (conns, groups, listeners int) {
 
 // NewCallContext returns the context of a call of conn.
 func NewCallContext(conn context.Context, deadline time.Time) (context.Context, context.CancelFunc) {
-	x := &callContext{parent: conn, deadline: deadline}
+	x := &lazyContext{parent: conn, deadline: deadline}
 	return x, x.cancel
 }
 

@@ -163,7 +163,7 @@ func (c *Conn) identify(h *Handshake) error {
 	timer := time.AfterFunc(c.limits.ContextTimeout, func() {
 		c.rejectLate(procedure.Errorf(procedure.CodeTimeout, "authentication took too long"), wire.CloseUnauthorized)
 	})
-	id, err := c.server.authenticate(c.ctx, h)
+	id, err := c.server.authenticate(&c.ctx, h)
 	if !timer.Stop() {
 		<-c.ctx.Done() // then the client has been told
 		return engine.ErrEnded

@@ -72,7 +72,7 @@ func (c *Conn) welcome() error {
 	if hook == nil || !welcome {
 		return nil
 	}
-	err := c.server.hook(c.ctx, "OnConnect", func() { hook(c) })
+	err := c.server.hook(&c.ctx, "OnConnect", func() { hook(c) })
 	if err != nil {
 		c.abandon(ending{
 			Disconnect: Disconnect{Code: wire.CloseInternal, Reason: "Internal server error", Err: err},
@@ -84,7 +84,7 @@ func (c *Conn) welcome() error {
 
 // part tells of the end of the connection.
 func (c *Conn) part(e ending, welcome bool) {
-	ctx := context.WithoutCancel(c.ctx)
+	ctx := context.WithoutCancel(&c.ctx)
 	if e.fault {
 		c.server.report(ctx, e.Err)
 	}

@@ -255,7 +255,7 @@ func (c *Conn) errorFrame(id engine.ID, jsonrpc bool, path []byte, err error) ([
 	}
 	frame, lost := engine.AppendError(nil, id, jsonrpc, path, e)
 	if lost {
-		c.server.log.LogAttrs(c.ctx, slog.LevelError, "error data does not encode to an object and was left out",
+		c.server.log.LogAttrs(&c.ctx, slog.LevelError, "error data does not encode to an object and was left out",
 			slog.String("procedure", string(path)), slog.String("conn", c.id))
 	}
 	return frame, e
@@ -272,5 +272,5 @@ func (c *Conn) logHidden(path string, e *procedure.Error) {
 		attrs = append(attrs, errorAttr(cause))
 		attrs = append(attrs, stackOf(cause)...)
 	}
-	c.server.log.LogAttrs(c.ctx, slog.LevelError, "call failed", attrs...)
+	c.server.log.LogAttrs(&c.ctx, slog.LevelError, "call failed", attrs...)
 }

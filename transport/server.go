@@ -199,7 +199,7 @@ func (s *Server) ServeConn(ctx context.Context, conn wire.Conn, h *Handshake) er
 		return c.turnAway(err)
 	}
 	if !announcesParams(own.Request) {
-		id, err := s.authenticate(c.ctx, &own)
+		id, err := s.authenticate(&c.ctx, &own)
 		if err == nil && s.isDraining() { // since it was asked
 			err = errDraining
 		}
@@ -228,7 +228,7 @@ func (c *Conn) turnAway(err error) error {
 	c.link.End()
 	<-c.link.Gone()
 	c.cancel()
-	c.server.report(context.WithoutCancel(c.ctx), err)
+	c.server.report(context.WithoutCancel(&c.ctx), err)
 	return err
 }
 

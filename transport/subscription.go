@@ -40,6 +40,14 @@ var (
 // its stop.
 func (c *Conn) subscribe(r *engine.Request, req procedure.Request) error {
 	s := &subscription{c: c, id: r.ID, key: r.ID.Key(), jsonrpc: r.JSONRPC, req: req}
+	// Conn.cancel ends it. Were the connection's context its parent, that would
+	// have to keep a table.
+	ctx := procedure.WithQueue(c.ctx.parent, true)
+	if r.Timeout > 0 {
+		s.ctx, s.cancel = context.WithTimeout(ctx, r.Timeout)
+	} else {
+		s.ctx, s.cancel = context.WithCancel(ctx)
+	}
 	var refused error
 	late := false
 	c.update(func(st *state) {
@@ -60,9 +68,11 @@ func (c *Conn) subscribe(r *engine.Request, req procedure.Request) error {
 		}
 	})
 	if late { // nobody would get the items
+		s.cancel()
 		return nil
 	}
 	if refused != nil {
+		s.cancel()
 		if c.budgets.strikes > maxStrikes {
 			return errChurn
 		}
@@ -71,12 +81,6 @@ func (c *Conn) subscribe(r *engine.Request, req procedure.Request) error {
 	s.stream = c.queue.NewStream(s.id, s.jsonrpc)
 	if r.Credit > 0 {
 		s.stream.LimitTo(r.Credit)
-	}
-	ctx := procedure.WithQueue(c.ctx, true)
-	if r.Timeout > 0 {
-		s.ctx, s.cancel = context.WithTimeout(ctx, r.Timeout)
-	} else {
-		s.ctx, s.cancel = context.WithCancel(ctx)
 	}
 	go s.run() // ends when its handler returns, for which its context asks at the latest when the connection ends
 	return nil
@@ -227,6 +231,6 @@ func (c *Conn) logLate(path string, err error) {
 		c.logHidden(path, e)
 		return
 	}
-	c.server.log.LogAttrs(c.ctx, slog.LevelDebug, "error after the call had ended",
+	c.server.log.LogAttrs(&c.ctx, slog.LevelDebug, "error after the call had ended",
 		slog.String("procedure", path), slog.String("conn", c.id), errorAttr(err))
 }
