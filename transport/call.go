@@ -147,7 +147,7 @@ func (c *Conn) cancelCall(key engine.Key) error {
 	if k == nil {
 		return nil
 	}
-	if !c.budgets.spend() && c.budgets.strikes > maxStrikes {
+	if !c.budgets.spend(c.limits) && c.budgets.strikes > maxStrikes {
 		return errChurn
 	}
 	k.cancelled.Store(true)

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -49,8 +48,7 @@ type Conn struct {
 	kept     bool             // a call goes on with the message
 	budgets  budgets
 
-	values sync.Map
-	done   chan struct{} // closed when nothing of the connection is left
+	values atomic.Pointer[sync.Map] // nil until something is stored
 
 	mu    sync.Mutex
 	state state
@@ -81,12 +79,10 @@ func (s *Server) newConn(ctx context.Context, r *http.Request, remote netip.Addr
 		connectedAt: time.Now(),
 		extended:    extended,
 		scanner:     engine.Scanner{MaxDepth: s.limits.Depth, MaxBatch: s.limits.Batch, Extended: extended},
-		done:        make(chan struct{}),
 	}
 	if r != nil {
 		c.header = r.Header
 	}
-	c.budgets.init(&s.limits)
 	c.ctx.parent = procedure.WithPeer(ctx, c)
 	return c
 }
@@ -111,7 +107,7 @@ func (c *Conn) Context() context.Context { return &c.ctx }
 func (c *Conn) cancel() {
 	c.ctx.cancel()
 	c.mu.Lock()
-	subs := slices.Collect(maps.Values(c.state.subs))
+	subs := c.state.subs.all()
 	c.mu.Unlock()
 	for _, s := range subs {
 		s.cancel()
@@ -142,12 +138,21 @@ func (c *Conn) Identity() procedure.Identity {
 
 // Value returns what SetValue stored under key, nil if nothing.
 func (c *Conn) Value(key any) any {
-	v, _ := c.values.Load(key)
+	values := c.values.Load()
+	if values == nil {
+		return nil
+	}
+	v, _ := values.Load(key)
 	return v
 }
 
 // SetValue stores value under key for as long as the connection lives.
-func (c *Conn) SetValue(key, value any) { c.values.Store(key, value) }
+func (c *Conn) SetValue(key, value any) {
+	if c.values.Load() == nil {
+		c.values.CompareAndSwap(nil, new(sync.Map))
+	}
+	c.values.Load().Store(key, value)
+}
 
 // Len returns 1: a connection is an audience of one.
 func (c *Conn) Len() int { return 1 }

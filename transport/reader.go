@@ -56,8 +56,9 @@ func (c *Conn) readNoMore(err error) {
 	c.stop()
 	c.link.End()
 	<-c.link.Gone()
-	c.update(func(st *state) { st.gone = true })
-	<-c.done
+	over := make(chan struct{})
+	c.update(func(st *state) { st.over = over })
+	<-over
 	c.server.forget(c)
 }
 
@@ -96,7 +97,11 @@ func (c *Conn) read() error {
 
 // recycle lets go of a message that has been handled.
 func (c *Conn) recycle() {
-	if c.socket != nil && !c.kept {
+	switch {
+	case c.socket == nil:
+	case c.kept:
+		c.socket.Keep()
+	default:
 		c.socket.Recycle()
 	}
 	c.kept, c.next = false, 0
@@ -148,7 +153,7 @@ func (c *Conn) keepAlive(message []byte, text bool) (kept bool, err error) {
 		c.link.Pong()
 		return true, nil
 	case engine.Ping:
-		if !c.budgets.ping() {
+		if !c.budgets.ping(c.limits) {
 			return true, &link.Violation{Code: wire.ClosePolicy, Reason: "too many PINGs"}
 		}
 		return true, c.direct([]byte(engine.Pong))

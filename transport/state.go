@@ -21,17 +21,17 @@ type state struct {
 	running int // calls whose handlers have not returned
 	waiting []*call
 	calls   map[engine.Key]*call // that can be cancelled
-	subs    map[engine.Key]*subscription
+	subs    subscriptions
 
 	draining bool
-	leaving  *time.Timer // closes a draining connection that stays idle
-	end      *ending     // why the connection ends, once it does
-	closed   bool        // the reader has ended
-	left     bool        // the hub and the contexts of the calls, too
-	parted   bool        // OnError and OnDisconnect have been called,
-	parting  bool        // and have not returned
-	gone     bool        // the link has ended
-	done     bool
+	leaving  *time.Timer   // closes a draining connection that stays idle
+	end      *ending       // why the connection ends, once it does
+	closed   bool          // the reader has ended
+	left     bool          // the hub and the contexts of the calls, too
+	parted   bool          // OnError and OnDisconnect have been called,
+	parting  bool          // and have not returned
+	over     chan struct{} // made when the link has ended, closed when nothing of the connection is left
+	done     bool          // over is closed
 }
 
 // update changes the state. Every change ends with the question whether it was
@@ -51,9 +51,9 @@ func (c *Conn) update(change func(*state)) {
 			go c.part(*st.end, st.welcome) // ends when the two hooks have returned
 		}
 	}
-	if st.parted && !st.parting && st.gone && st.running == 0 && len(st.subs) == 0 && !st.done {
+	if st.parted && !st.parting && st.over != nil && st.running == 0 && st.subs.len() == 0 && !st.done {
 		st.done = true
-		close(c.done)
+		close(st.over)
 	}
 }
 
@@ -61,7 +61,7 @@ func (c *Conn) update(change func(*state)) {
 // back by OnConnect may have sent a call.
 func (st *state) idle() bool {
 	held := st.meeting && st.welcome
-	return !held && st.running == 0 && len(st.waiting) == 0 && len(st.subs) == 0
+	return !held && st.running == 0 && len(st.waiting) == 0 && st.subs.len() == 0
 }
 
 // moveTime is how long a client has to open another connection before a
@@ -90,7 +90,7 @@ func (c *Conn) leaveWhenIdle(st *state) {
 // budgets bound how fast a client may cause what costs the server more than
 // the client. The reader alone uses them.
 type budgets struct {
-	churn   *rate.Limiter
+	churn   *rate.Limiter // nil until something is spent
 	pings   *rate.Limiter
 	strikes int  // refusals for churn in a row
 	freed   bool // the PING behind a stop of a live stream is free
@@ -100,13 +100,11 @@ type budgets struct {
 // the connection is closed.
 const maxStrikes = 128
 
-func (b *budgets) init(l *wire.Limits) {
-	b.churn = rate.NewLimiter(rate.Limit(l.ChurnRate), l.ChurnBurst)
-	b.pings = rate.NewLimiter(rate.Limit(l.PingRate), l.PingBurst)
-}
-
 // spend takes one subscribe, stop or cancel from the budget.
-func (b *budgets) spend() bool {
+func (b *budgets) spend(l *wire.Limits) bool {
+	if b.churn == nil {
+		b.churn = rate.NewLimiter(rate.Limit(l.ChurnRate), l.ChurnBurst)
+	}
 	if b.churn.Allow() {
 		b.strikes = 0
 		return true
@@ -116,10 +114,13 @@ func (b *budgets) spend() bool {
 }
 
 // ping takes one text PING from the budget.
-func (b *budgets) ping() bool {
+func (b *budgets) ping(l *wire.Limits) bool {
 	if b.freed {
 		b.freed = false
 		return true
+	}
+	if b.pings == nil {
+		b.pings = rate.NewLimiter(rate.Limit(l.PingRate), l.PingBurst)
 	}
 	return b.pings.Allow()
 }

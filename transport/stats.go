@@ -33,7 +33,7 @@ func (c *Conn) Stats() ConnStats {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s.Running, s.Waiting, s.Subscriptions = c.state.running, len(c.state.waiting), len(c.state.subs)
+	s.Running, s.Waiting, s.Subscriptions = c.state.running, len(c.state.waiting), c.state.subs.len()
 	return s
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -30,6 +32,54 @@ type subscription struct {
 	stopped bool // by the subscriber; guarded by c.mu
 }
 
+// subscriptions are the live ones of a connection. Most connections have one at
+// most, which takes no map.
+type subscriptions struct {
+	one  *subscription
+	more map[engine.Key]*subscription
+}
+
+func (l *subscriptions) get(key engine.Key) *subscription {
+	if l.one != nil && l.one.key == key {
+		return l.one
+	}
+	return l.more[key]
+}
+
+func (l *subscriptions) add(s *subscription) {
+	switch {
+	case l.one == nil:
+		l.one = s
+	case l.more == nil:
+		l.more = map[engine.Key]*subscription{s.key: s}
+	default:
+		l.more[s.key] = s
+	}
+}
+
+func (l *subscriptions) remove(s *subscription) {
+	if l.one == s {
+		l.one = nil
+		return
+	}
+	delete(l.more, s.key)
+}
+
+func (l *subscriptions) len() int {
+	if l.one == nil {
+		return len(l.more)
+	}
+	return 1 + len(l.more)
+}
+
+func (l *subscriptions) all() []*subscription {
+	all := slices.Collect(maps.Values(l.more))
+	if l.one != nil {
+		all = append(all, l.one)
+	}
+	return all
+}
+
 var (
 	errChurn     = &link.Violation{Code: wire.ClosePolicy, Reason: "too much subscribing and stopping"}
 	errSubscribe = procedure.Errorf(procedure.CodeTooManyRequests, "too many subscriptions in too short a time")
@@ -51,20 +101,17 @@ func (c *Conn) subscribe(r *engine.Request, req procedure.Request) error {
 	var refused error
 	late := false
 	c.update(func(st *state) {
-		switch _, live := st.subs[s.key]; {
+		switch live := st.subs.get(s.key) != nil; {
 		case st.end != nil:
 			late = true
 		case live:
 			refused = procedure.Errorf(procedure.CodeBadRequest, "Duplicate id %s", clipName(r.ID))
-		case len(st.subs) >= c.limits.Subscriptions:
+		case st.subs.len() >= c.limits.Subscriptions:
 			refused = errTooMany
-		case !c.budgets.spend():
+		case !c.budgets.spend(c.limits):
 			refused = errSubscribe
 		default:
-			if st.subs == nil {
-				st.subs = map[engine.Key]*subscription{}
-			}
-			st.subs[s.key] = s
+			st.subs.add(s)
 		}
 	})
 	if late { // nobody would get the items
@@ -91,7 +138,7 @@ func (c *Conn) subscribe(r *engine.Request, req procedure.Request) error {
 func (c *Conn) unsubscribe(key engine.Key) error {
 	var s *subscription
 	c.update(func(st *state) {
-		if s = st.subs[key]; s != nil {
+		if s = st.subs.get(key); s != nil {
 			if s.stopped {
 				s = nil
 				return
@@ -105,7 +152,7 @@ func (c *Conn) unsubscribe(key engine.Key) error {
 	s.stream.Stop() // from here on nothing of it is queued
 	s.cancel()
 	c.budgets.freed = true
-	if !c.budgets.spend() && c.budgets.strikes > maxStrikes {
+	if !c.budgets.spend(c.limits) && c.budgets.strikes > maxStrikes {
 		return errChurn
 	}
 	return nil
@@ -115,7 +162,7 @@ func (c *Conn) unsubscribe(key engine.Key) error {
 // ignored.
 func (c *Conn) grant(key engine.Key, n int) {
 	var s *subscription
-	c.update(func(st *state) { s = st.subs[key] })
+	c.update(func(st *state) { s = st.subs.get(key) })
 	if s != nil {
 		s.stream.Grant(n)
 	}
@@ -207,7 +254,7 @@ func (s *subscription) finish(err error) {
 	s.c.update(func(st *state) {
 		// Freeing the id and queueing stopped are one step for whoever
 		// subscribes under the same id.
-		delete(st.subs, s.key)
+		st.subs.remove(s)
 		s.stream.Stop()
 		if s.stopped || s.started.Load() {
 			s.c.queue.Put(engine.AppendStopped(nil, s.id, s.jsonrpc))

@@ -61,8 +61,11 @@ var messages = sync.Pool{New: func() any {
 	return m
 }}
 
-// Recycle takes the message back that Next has returned last: nobody keeps
-// anything of it. It is the reader's, as Next is.
+// Keep leaves the message that Next has returned last to whoever has it. Keep
+// and Recycle are the reader's, as Next is.
+func (s *Socket) Keep() { s.message = nil }
+
+// Recycle takes that message back: nobody has anything of it.
 func (s *Socket) Recycle() {
 	const most = 64 << 10
 	switch {

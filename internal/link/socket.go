@@ -41,8 +41,8 @@ type Socket struct {
 	epoch  time.Time
 	masks  *rand.ChaCha8 // of a client's frames, guarded by the queue; nil on a server
 
-	last  atomic.Int64 // when something last arrived, since epoch
-	pings *rate.Limiter
+	last  atomic.Int64  // when something last arrived, since epoch
+	pings *rate.Limiter // the reader's; nil until one comes
 	own   ownPings
 
 	received atomic.Uint64 // in bytes
@@ -64,23 +64,22 @@ type Socket struct {
 	deadline bool          // a read deadline is set
 
 	mu       sync.Mutex
-	broken   error       // why no more is read: set once
-	lost     error       // why no more is written
-	killer   *time.Timer // cuts a peer that does not answer a close
-	parking  *Parking    // nil if the connection does not park
-	resume   func()      // has a goroutine read on
-	parked   bool        // nobody reads
-	parkedAt int         // the descriptor; parking guards it
+	broken   error         // why no more is read: set once
+	lost     error         // why no more is written
+	killer   *time.Timer   // cuts a peer that does not answer a close
+	gone     chan struct{} // what Gone returns; nil before somebody asks
+	parking  *Parking      // nil if the connection does not park
+	resume   func()        // has a goroutine read on
+	parked   bool          // nobody reads
+	parkedAt int           // the descriptor; parking guards it
 
 	probed  atomic.Bool // the heartbeat expects a pong
 	cutOnce sync.Once
-	done    chan struct{}
 }
 
 func newSocket(limits *wire.Limits, flusher *engine.Flusher) *Socket {
-	s := &Socket{limits: limits, epoch: time.Now(), done: make(chan struct{})}
+	s := &Socket{limits: limits, epoch: time.Now()}
 	s.budget = limits.MessageBytes
-	s.pings = rate.NewLimiter(rate.Limit(limits.ControlPingRate), limits.ControlPingBurst)
 	s.queue = newQueue(s, sink{s}, limits, flusher, s.fail)
 	return s
 }
@@ -172,6 +171,9 @@ func lost(err error) bool {
 // onPing counts a WebSocket ping. The library must not be closed from here:
 // it would wait for itself for ever.
 func (s *Socket) onPing(context.Context, []byte) bool {
+	if s.pings == nil {
+		s.pings = rate.NewLimiter(rate.Limit(s.limits.ControlPingRate), s.limits.ControlPingBurst)
+	}
 	if !s.pings.Allow() {
 		s.breakOff(wire.ClosePolicy, "too many pings")
 		return false
@@ -333,12 +335,25 @@ func (s *Socket) Cut() {
 		}
 		s.rw.Close()
 		s.queue.Close()
-		close(s.done)
+		s.mu.Lock()
+		close(s.goneLocked())
+		s.mu.Unlock()
 		s.left()
 	})
 }
 
-func (s *Socket) Gone() <-chan struct{} { return s.done }
+func (s *Socket) Gone() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.goneLocked()
+}
+
+func (s *Socket) goneLocked() chan struct{} {
+	if s.gone == nil {
+		s.gone = make(chan struct{})
+	}
+	return s.gone
+}
 
 // pingPayload is how many bytes of a ping hold its number.
 const pingPayload = 8

@@ -3,6 +3,37 @@ package main
 // mutants are mistakes that are easily made: the traps of the protocol first.
 var mutants = []mutant{
 	{
+		name: "a call that still runs loses its input to the next message",
+		file: "transport/reader.go",
+		old:  "c.socket.Keep()",
+		new:  "",
+		test: "TestParkedConnectionLeavesItsCallsTheirInput",
+	},
+	{
+		name: "a reader stays where a pong was the last to arrive",
+		file: "internal/link/socket.go",
+		old:  "\t\ts.quiet()\n\t}\n\ts.between = s.nothingRead()",
+		new:  "\t\ts.quiet()\n\t}",
+		test: "TestQuietConnectionsHaveNoReader",
+		in:   "transport",
+	},
+	{
+		name: "a connection parks with messages that have been read",
+		file: "internal/link/read.go",
+		old:  "s.library != nil && s.library.Buffered() == 0",
+		new:  "s.library != nil",
+		test: "TestQuietConnectionsHaveNoReader",
+		in:   "transport",
+	},
+	{
+		name: "a parked connection does not see that it was cut",
+		file: "internal/link/parking_linux.go",
+		old:  "\ts.readOn() // or nobody would see the end",
+		new:  "",
+		test: "TestParkedConnectionsEnd",
+		in:   "transport",
+	},
+	{
 		name: "started waits for the first item",
 		file: "transport/subscription.go",
 		old:  "return s.start(m.Overflow, m.ID)",
