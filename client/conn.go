@@ -65,9 +65,9 @@ func newConn(c *Client, o opened) *conn {
 
 // serve reads the connection until it ends.
 func (conn *conn) serve() {
-	stopWatching := link.Watch(watched{conn.link, conn}, &conn.c.limits)
+	heartbeat := link.Watch(watched{conn.link, conn}, &conn.c.limits)
 	err := conn.read()
-	stopWatching()
+	heartbeat.Stop()
 	var v *link.Violation
 	if errors.As(err, &v) {
 		conn.link.Close(v.Code, link.ClipReason(v.Reason), true)

@@ -59,7 +59,23 @@ type (
 
 // WithPeer returns ctx for calls that arrive on p. Transports call it.
 func WithPeer(ctx context.Context, p Peer) context.Context {
-	return context.WithValue(ctx, peerKey{}, p)
+	return &peerContext{ctx, p}
+}
+
+// A peerContext is what context.WithValue returns, but smaller: each connection
+// has one, and each subscription a queueContext.
+type peerContext struct {
+	context.Context
+	peer Peer
+}
+
+func (c *peerContext) String() string { return fmt.Sprint(c.Context) + ".WithPeer" }
+
+func (c *peerContext) Value(key any) any {
+	if key == (peerKey{}) {
+		return c.peer
+	}
+	return c.Context.Value(key)
 }
 
 // PeerFrom returns the connection a call arrived on, nil for a call made in
@@ -79,13 +95,12 @@ func WithIdentity(ctx context.Context, id Identity) context.Context {
 }
 
 // An identityContext is what context.WithValue returns, in one piece with the
-// value.
+// value, which its String does not tell.
 type identityContext struct {
 	context.Context
 	id Identity
 }
 
-// String does not tell who it is.
 func (c *identityContext) String() string { return fmt.Sprint(c.Context) + ".WithIdentity" }
 
 func (c *identityContext) Value(key any) any {
@@ -128,7 +143,21 @@ func Guard(ctx context.Context, check Check) error {
 // transport, so that under every policy but OverflowBlock they never wait.
 // Transports call it.
 func WithQueue(ctx context.Context, queued bool) context.Context {
-	return context.WithValue(ctx, queuedKey{}, queued)
+	return &queueContext{ctx, queued}
+}
+
+type queueContext struct {
+	context.Context
+	queued bool
+}
+
+func (c *queueContext) String() string { return fmt.Sprint(c.Context) + ".WithQueue" }
+
+func (c *queueContext) Value(key any) any {
+	if key == (queuedKey{}) {
+		return c.queued
+	}
+	return c.Context.Value(key)
 }
 
 // Queued reports what [WithQueue] said. A source of events asks it whether it

@@ -40,13 +40,13 @@ type Conn struct {
 	firstPlace uint32       // to try, of those for calls that run inline
 
 	// The reader's.
-	unwatch  func()       // ends the heartbeat
-	outcome  func() error // waits until the client is let in; nil when it is
-	scanner  engine.Scanner
-	requests []engine.Request // of the message at hand
-	next     int              // of them
-	kept     bool             // a call goes on with the message
-	budgets  budgets
+	heartbeat *link.Heartbeat
+	outcome   func() error // waits until the client is let in; nil when it is
+	scanner   engine.Scanner
+	requests  []engine.Request // of the message at hand
+	next      int              // of them
+	kept      bool             // a call goes on with the message
+	budgets   budgets
 
 	values atomic.Pointer[sync.Map] // nil until something is stored
 
@@ -133,7 +133,7 @@ func (c *Conn) Params() map[string]string {
 func (c *Conn) Identity() procedure.Identity {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.state.identity
+	return c.state.who()
 }
 
 // Value returns what SetValue stored under key, nil if nothing.

@@ -50,7 +50,7 @@ func (c *Conn) admit(id procedure.Identity) error {
 	late := false
 	c.update(func(st *state) {
 		if late = st.closed; !late {
-			st.identity, st.userID = id, id.UserID
+			st.identity = &id
 		}
 	})
 	if late { // nobody else would uncount it

@@ -65,7 +65,7 @@ func (c *Conn) welcome() error {
 		}
 		st.welcome = true
 		if c.server.hub != nil {
-			c.server.hub.enter(c, st.identity.UserID)
+			c.server.hub.enter(c, st.who().UserID)
 		}
 	})
 	hook := c.server.options.OnConnect

@@ -20,10 +20,10 @@ type listener struct {
 	reply procedure.Reply
 
 	mu        sync.Mutex
-	connected bool // pushes go to reply, which does not wait
-	replying  bool // somebody hands the items to reply
-	quiet     sync.Cond
-	closed    bool // the subscription has ended
+	connected bool       // pushes go to reply, which does not wait
+	replying  bool       // somebody hands the items to reply
+	quiet     *sync.Cond // made by close, if it has to wait
+	closed    bool       // the subscription has ended
 	items     []procedure.Message
 	dropped   uint64
 	ready     chan struct{} // holds a token while there are items; forward's
@@ -32,7 +32,6 @@ type listener struct {
 
 func newListener(conn *Conn, reply procedure.Reply) *listener {
 	l := &listener{conn: conn, reply: reply, failed: make(chan error, 1)}
-	l.quiet.L = &l.mu
 	return l
 }
 
@@ -79,7 +78,9 @@ func (l *listener) handLocked(m procedure.Message) error {
 	l.replying = true
 	defer func() {
 		l.replying = false
-		l.quiet.Broadcast()
+		if l.quiet != nil {
+			l.quiet.Broadcast()
+		}
 	}()
 	for ok := true; ok; m, ok = l.takeLocked() {
 		if err := l.replyLocked(m); err != nil {
@@ -111,6 +112,9 @@ func (l *listener) close() {
 	defer l.mu.Unlock()
 	l.closed, l.items = true, nil
 	for l.replying {
+		if l.quiet == nil {
+			l.quiet = sync.NewCond(&l.mu)
+		}
 		l.quiet.Wait()
 	}
 }

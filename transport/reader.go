@@ -15,7 +15,7 @@ import (
 // written, and no longer than a moment for a handler: another goroutine reads on
 // then, and serve returns.
 func (c *Conn) serve(h *Handshake) {
-	c.unwatch = link.Watch(c.link, c.limits)
+	c.heartbeat = link.Watch(c.link, c.limits)
 	outcome, err := c.letIn(h)
 	if err != nil {
 		c.readNoMore(err)
@@ -51,7 +51,7 @@ func (c *Conn) lead() {
 
 // readNoMore ends the connection, of which err is all that was still read.
 func (c *Conn) readNoMore(err error) {
-	c.unwatch()
+	c.heartbeat.Stop()
 	c.concludeRead(err)
 	c.stop()
 	c.link.End()

@@ -138,7 +138,9 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, remote netip.Ad
 		return err
 	}
 	c := s.newConn(context.WithoutCancel(r.Context()), r, remote, extended)
-	c.state.identity, c.state.userID = id, id.UserID
+	if s.options.Authenticate != nil {
+		c.state.identity = &id
+	}
 	c.over(socket)
 	s.enter(c)
 	go c.serve(h) // ends with the connection, and the handlers of its calls
@@ -254,7 +256,7 @@ func (s *Server) leave(c *Conn) {
 	}
 	s.admission.leave(c.remote.Addr())
 	c.mu.Lock()
-	user := c.state.userID
+	user := c.state.who().UserID
 	c.mu.Unlock()
 	s.admission.leaveUser(user)
 }

@@ -13,10 +13,9 @@ import (
 // state is all of a connection that changes. Only Conn.update changes it.
 type state struct {
 	params   map[string]string
-	identity procedure.Identity
-	userID   string // counted against the limit per user
-	meeting  bool   // Authenticate or OnConnect has not returned
-	welcome  bool   // the client has been let in
+	identity *procedure.Identity // nil is the zero one
+	meeting  bool                // Authenticate or OnConnect has not returned
+	welcome  bool                // the client has been let in
 
 	running int // calls whose handlers have not returned
 	waiting []*call
@@ -55,6 +54,14 @@ func (c *Conn) update(change func(*state)) {
 		st.done = true
 		close(st.over)
 	}
+}
+
+// who returns the identity. Its UserID is counted against the limit per user.
+func (st *state) who() procedure.Identity {
+	if st.identity == nil {
+		return procedure.Identity{}
+	}
+	return *st.identity
 }
 
 // idle reports whether nothing is in flight. A client that is let in but held

@@ -49,7 +49,7 @@ type Queue struct {
 	onError func(error) // told of the first failure, by a goroutine of the queue's
 
 	mu      sync.Mutex
-	room    sync.Cond  // below the mark again, or closed
+	room    *sync.Cond // below the mark again, or closed; made by the first who waits
 	waiting int        // how many wait for room
 	buf     []byte     // framed, in order
 	caused  int        // bytes of it that the reader has caused
@@ -84,7 +84,6 @@ func NewQueue(c QueueConfig) *Queue {
 	q := &Queue{
 		sink: c.Sink, mark: c.Mark, maxItems: c.StreamItems, maxBytes: c.StreamBytes, flusher: c.Flusher, onError: c.OnError,
 	}
-	q.room.L = &q.mu
 	return q
 }
 
@@ -259,7 +258,7 @@ func (q *Queue) SendContext(ctx context.Context, message []byte) error {
 		defer context.AfterFunc(ctx, func() {
 			q.mu.Lock()
 			defer q.mu.Unlock()
-			q.room.Broadcast()
+			q.wakeLocked()
 		})()
 		for q.err == nil && !q.roomLocked() && ctx.Err() == nil {
 			q.awaitLocked()
@@ -292,9 +291,19 @@ func (q *Queue) waitLocked() error {
 
 // awaitLocked waits for room, or for another change that its caller looks for.
 func (q *Queue) awaitLocked() {
+	if q.room == nil {
+		q.room = sync.NewCond(&q.mu)
+	}
 	q.waiting++
 	q.room.Wait()
 	q.waiting--
+}
+
+// wakeLocked has all who wait look again.
+func (q *Queue) wakeLocked() {
+	if q.waiting > 0 {
+		q.room.Broadcast()
+	}
 }
 
 // Room reports whether the queue is below its mark.
@@ -353,7 +362,7 @@ func (q *Queue) endLocked(err error) {
 	if q.err == nil {
 		q.err = err
 	}
-	q.room.Broadcast()
+	q.wakeLocked()
 	for _, streams := range []*streamList{&q.ready, &q.starved} {
 		for s := streams.pop(); s != nil; s = streams.pop() {
 			s.clearLocked()

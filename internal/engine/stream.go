@@ -251,7 +251,7 @@ func (s *Stream) clearLocked() {
 	if s.space != nil {
 		s.space.Broadcast()
 	}
-	s.q.room.Broadcast() // Start may wait there
+	s.q.wakeLocked() // Start may wait there
 }
 
 // Drain waits until the queue has taken all that the stream holds. It returns

@@ -45,9 +45,7 @@ func (q *Queue) turnLocked() {
 func (q *Queue) takeLocked() []byte {
 	out := q.buf
 	q.buf, q.caused, q.taken = nil, 0, len(out)
-	if q.waiting > 0 {
-		q.room.Broadcast()
-	}
+	q.wakeLocked()
 	return out
 }
 

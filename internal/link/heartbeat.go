@@ -10,8 +10,8 @@ import (
 	"github.com/zapsocket/zapsocket/wire"
 )
 
-// A heartbeat probes a peer that has been silent.
-type heartbeat struct {
+// A Heartbeat probes a peer that has been silent.
+type Heartbeat struct {
 	link   Link
 	limits *wire.Limits
 	timer  *time.Timer
@@ -21,21 +21,28 @@ type heartbeat struct {
 // Watch probes the other end of l when nothing has arrived for
 // limits.ProbeAfter, and breaks the link off if that brings no sign of life
 // within limits.ProbeTimeout. The first look comes early, at random, so that
-// many connections opened together are not probed together. Call stop when the
+// many connections opened together are not probed together. Stop it when the
 // link ends.
-func Watch(l Link, limits *wire.Limits) (stop func()) {
+func Watch(l Link, limits *wire.Limits) *Heartbeat {
 	if limits.ProbeAfter == math.MaxInt64 { // switched off
-		return func() {}
+		return nil
 	}
 	half := limits.ProbeAfter / 2
-	h := &heartbeat{link: l, limits: limits}
+	h := &Heartbeat{link: l, limits: limits}
 	h.timer = time.AfterFunc(math.MaxInt64, h.look) // look needs the timer
 	h.timer.Reset(half + rand.N(half+1))
-	return func() { h.timer.Stop() }
+	return h
+}
+
+// Stop ends the probing.
+func (h *Heartbeat) Stop() {
+	if h != nil {
+		h.timer.Stop()
+	}
 }
 
 // look is called by the timer, and sets it again.
-func (h *heartbeat) look() {
+func (h *Heartbeat) look() {
 	idle := h.link.Idle()
 	waited := time.Since(h.probed)
 	if idle <= waited {

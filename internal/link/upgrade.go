@@ -18,7 +18,7 @@ import (
 // aheadBuffer; aloneBuffer is its size where nothing is read ahead. The last has to hold a whole control frame, of 131 bytes with a mask, or a
 // long close frame would be split among other frames.
 const (
-	readBuffer    = 128
+	readBuffer    = 64
 	aloneBuffer   = 1024
 	controlBuffer = 140
 )
