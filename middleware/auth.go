@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -59,14 +60,39 @@ func Auth(verify func(ctx context.Context, p procedure.Peer) (procedure.Identity
 			if within, _ := ctx.Value(sessions).(*session); within == s {
 				return next.ServeRPC(ctx, req, reply) // from a handler
 			}
-			ctx = context.WithValue(ctx, sessions, s) // for verify, too: it would wait for itself
-			id, err := s.identity(ctx)
-			if err != nil {
-				return err
+			who := s.known()
+			if who == nil {
+				var err error
+				if who, err = s.identity(&authContext{ctx, sessions, s, nil}); err != nil { // verify would wait for itself
+					return err
+				}
 			}
-			return next.ServeRPC(procedure.WithIdentity(ctx, id), req, reply)
+			return next.ServeRPC(&authContext{ctx, sessions, s, who}, req, reply)
 		})
 	}
+}
+
+// An authContext says under which session a call runs, and who is calling: what
+// two contexts of package context would, in less.
+type authContext struct {
+	context.Context
+	key     *perConn[session]
+	session *session
+	who     context.Context // made once by procedure.WithIdentity; nil in verify
+}
+
+func (c *authContext) String() string { return fmt.Sprint(c.Context) + ".Auth" }
+
+func (c *authContext) Value(key any) any {
+	if key == any(c.key) {
+		return c.session
+	}
+	if c.who != nil {
+		if v := c.who.Value(key); v != nil {
+			return v
+		}
+	}
+	return c.Context.Value(key)
 }
 
 // A session is what one Auth knows about one connection.
@@ -75,16 +101,16 @@ type session struct {
 	verify func(context.Context, procedure.Peer) (procedure.Identity, error)
 
 	mu      sync.Mutex
-	id      procedure.Identity // guarded by mu, as is all below
-	known   bool               // id holds until it expires
-	running *verification      // nil if there is none
+	who     context.Context // of an authContext; nil if it is not known. Guarded by mu, as is all below
+	expires time.Time       // zero: never
+	running *verification   // nil if there is none
 }
 
 // A verification is one call of verify, for which others may wait. What it
 // came to is set before done is closed.
 type verification struct {
 	done  chan struct{}
-	id    procedure.Identity
+	who   context.Context
 	err   error // of the calls themselves
 	again bool  // it says nothing about anybody: whoever waits tries
 }
@@ -92,14 +118,29 @@ type verification struct {
 // errUnverified is what the calls get that waited for a panic or Goexit.
 var errUnverified = errors.New("verification did not return: panic or runtime.Goexit")
 
-// identity returns who is at the other end, or the error of a call that did
-// not get to know.
-func (s *session) identity(ctx context.Context) (procedure.Identity, error) {
+// known returns who is at the other end, for an authContext; nil if somebody
+// has to ask.
+func (s *session) known() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.knownLocked()
+}
+
+func (s *session) knownLocked() context.Context {
+	if !s.expires.IsZero() && !time.Now().Before(s.expires) { // as procedure.Guard sees it
+		return nil
+	}
+	return s.who
+}
+
+// identity returns what known does, or the error of a call that did not get to
+// know.
+func (s *session) identity(ctx context.Context) (context.Context, error) {
 	for {
 		s.mu.Lock()
-		if id := s.id; s.known && !expired(id) {
+		if who := s.knownLocked(); who != nil {
 			s.mu.Unlock()
-			return id, nil
+			return who, nil
 		}
 		v := s.running
 		if v == nil {
@@ -112,22 +153,22 @@ func (s *session) identity(ctx context.Context) (procedure.Identity, error) {
 		select {
 		case <-v.done:
 			if !v.again {
-				return v.id, v.err
+				return v.who, v.err
 			}
 		case <-ctx.Done():
-			return procedure.Identity{}, ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
 }
 
 // run verifies, on behalf of a call and of those that wait for it.
-func (s *session) run(ctx context.Context, v *verification) (procedure.Identity, error) {
-	keep := false
+func (s *session) run(ctx context.Context, v *verification) (context.Context, error) {
+	keep, expires := false, time.Time{}
 	defer func() { // without recover, after a panic and a Goexit too
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if keep {
-			s.id, s.known = v.id, true
+			s.who, s.expires = v.who, expires
 		}
 		s.running = nil
 		close(v.done)
@@ -135,13 +176,19 @@ func (s *session) run(ctx context.Context, v *verification) (procedure.Identity,
 	id, err := s.verify(ctx, s.peer)
 	switch {
 	case err == nil:
-		v.id, v.err, keep = id, nil, true
+		expires, keep = id.Expires, true
+		v.who, v.err = identified(id), nil
 	case ctx.Err() != nil && (unanswered(err) || !explicit(err)):
 		v.err, v.again = ctx.Err(), true
 	default:
-		v.id, v.err, keep = procedure.Unidentified(err), nil, !unanswered(err)
+		keep = !unanswered(err)
+		v.who, v.err = identified(procedure.Unidentified(err)), nil
 	}
-	return v.id, v.err
+	return v.who, v.err
+}
+
+func identified(id procedure.Identity) context.Context {
+	return procedure.WithIdentity(context.Background(), id)
 }
 
 // unanswered reports whether err only says that somebody did not answer now.
@@ -151,11 +198,6 @@ func unanswered(err error) bool {
 		return true
 	}
 	return Retryable(err)
-}
-
-// expired reports whether id has run out, as [procedure.Guard] sees it.
-func expired(id procedure.Identity) bool {
-	return !id.Expires.IsZero() && !time.Now().Before(id.Expires)
 }
 
 // Principal returns what the application knows about whoever is calling, false

@@ -42,17 +42,22 @@ import (
 // logId is the one in the server's log. Bytes are counted as they are sent and
 // received, and the duration has the way there and back.
 //
+// What the records of a caller have in common, the first four attributes, the
+// handler is told by WithAttrs once that caller has called a few times, so that
+// it is formatted once. Logger remembers up to 4096 such handlers.
+//
 // If log is nil, records go to what slog.Default returns when Logger is called.
 // The source of a record is where that was.
 func Logger(log *slog.Logger) procedure.Middleware {
 	if log == nil {
 		log = slog.Default()
 	}
+	table := newPreparedTable(log.Handler())
 	var place [1]uintptr
 	runtime.Callers(2, place[:])
 	return func(next procedure.Handler) procedure.Handler {
 		return procedure.HandlerFunc(func(ctx context.Context, req *procedure.Request, reply procedure.Reply) error {
-			c := &logged{log: log, place: place[0], ctx: ctx, req: req, reply: reply, start: time.Now()}
+			c := &logged{log: log, prepared: table, place: place[0], ctx: ctx, req: req, reply: reply, start: time.Now()}
 			returned := false
 			defer func() {
 				if !returned { // without recover, so that the stack stays whole for whoever does
@@ -71,12 +76,13 @@ var errUnreturned = errors.New("handler did not return: panic or runtime.Goexit"
 
 // A logged is a call on the way to its record.
 type logged struct {
-	log   *slog.Logger
-	place uintptr // in the source
-	ctx   context.Context
-	req   *procedure.Request
-	reply procedure.Reply
-	start time.Time
+	log      *slog.Logger
+	prepared *preparedTable
+	place    uintptr // in the source
+	ctx      context.Context
+	req      *procedure.Request
+	reply    procedure.Reply
+	start    time.Time
 
 	// Replies may run concurrently.
 	bytesIn  atomic.Int64
@@ -194,12 +200,19 @@ func (c *logged) write(o outcome, err error) {
 	if !c.log.Enabled(c.ctx, o.level) {
 		return
 	}
-	now := time.Now()
+	took := time.Since(c.start)
+	who := callerOf(c.ctx, c.req)
 	room := attributes.Get().(*[12]slog.Attr)
 	defer attributes.Put(room)
-	attrs := append(appendCaller(room[:0], c.ctx, c.req),
+	attrs := room[:0]
+	handler := c.prepared.handler(&who)
+	if handler == nil {
+		handler = c.log.Handler()
+		attrs = who.appendTo(attrs)
+	}
+	attrs = append(attrs,
 		slog.String("code", string(o.code)),
-		slog.Duration("duration", now.Sub(c.start)),
+		slog.Duration("duration", took),
 		slog.Int64("bytesIn", c.bytesIn.Load()),
 		slog.Int64("bytesOut", c.bytesOut.Load()))
 	if c.req.Kind == procedure.KindSubscription {
@@ -211,9 +224,9 @@ func (c *logged) write(o outcome, err error) {
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
-	r := slog.NewRecord(now, o.level, "rpc", c.place)
+	r := slog.NewRecord(c.start.Add(took), o.level, "rpc", c.place)
 	r.AddAttrs(attrs...)
-	c.log.Handler().Handle(c.ctx, r) // a logger has no use for its error either
+	handler.Handle(c.ctx, r) // a logger has no use for its error either
 }
 
 // attributes are what records are put together in. A record copies them.

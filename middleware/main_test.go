@@ -148,8 +148,19 @@ type records struct {
 }
 
 func (r *records) Enabled(_ context.Context, level slog.Level) bool { return level >= r.least }
-func (r *records) WithAttrs([]slog.Attr) slog.Handler               { return r }
+func (r *records) WithAttrs(attrs []slog.Attr) slog.Handler         { return &prefixed{r, attrs} }
 func (r *records) WithGroup(string) slog.Handler                    { return r }
+
+// prefixed is what WithAttrs makes of records.
+type prefixed struct {
+	*records
+	attrs []slog.Attr
+}
+
+func (p *prefixed) Handle(ctx context.Context, rec slog.Record) error {
+	rec.AddAttrs(p.attrs...)
+	return p.records.Handle(ctx, rec)
+}
 
 func (r *records) Handle(_ context.Context, rec slog.Record) error {
 	kept := record{rec.Level, rec.Message, map[string]any{}}

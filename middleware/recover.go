@@ -42,7 +42,8 @@ func paniced(ctx context.Context, log *slog.Logger, req *procedure.Request, valu
 	// answer. And logged as text: fmt survives a value whose methods panic.
 	cause := fmt.Errorf("panic: %v", value)
 	e, _ := procedure.Outgoing(cause) // fresh: cause is ours
-	attrs := append(appendCaller(nil, ctx, req),
+	who := callerOf(ctx, req)
+	attrs := append(who.appendTo(nil),
 		slog.String("panic", fmt.Sprint(value)),
 		slog.String("logId", e.LogID),
 		slog.String("stack", string(debug.Stack())))

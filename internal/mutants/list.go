@@ -3,6 +3,20 @@ package main
 // mutants are mistakes that are easily made: the traps of the protocol first.
 var mutants = []mutant{
 	{
+		name: "a record names another user of the connection",
+		file: "middleware/prepared.go",
+		old:  "p == nil || p.caller != *c",
+		new:  "p == nil || p.caller.conn != c.conn || p.caller.procedure != c.procedure",
+		test: "TestLoggerWritesTheSameForWhoCallsOften",
+	},
+	{
+		name: "credentials that have expired go on to hold",
+		file: "middleware/auth.go",
+		old:  "!s.expires.IsZero() && !time.Now().Before(s.expires)",
+		new:  "false",
+		test: "TestAuth",
+	},
+	{
 		name: "a call that still runs loses its input to the next message",
 		file: "transport/reader.go",
 		old:  "c.socket.Keep()",
