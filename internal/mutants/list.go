@@ -14,7 +14,7 @@ var mutants = []mutant{
 		file: "middleware/auth.go",
 		old:  "!s.expires.IsZero() && !time.Now().Before(s.expires)",
 		new:  "false",
-		test: "TestAuth",
+		test: "TestAuthVerifiesAgainOnceExpired",
 	},
 	{
 		name: "a call that still runs loses its input to the next message",
