@@ -169,6 +169,19 @@ func TestServersBehindLetInTheEdgeOnly(t *testing.T) {
 	require.Empty(t, w.seen())
 }
 
+// An edge with a wrong secret is at fault itself, and not those who call it.
+func TestAnEdgeThatIsNotLetIn(t *testing.T) {
+	var w witness
+	s := newShop(t, w.see)
+	wrong, err := edge.Dial(t.Context(), s.orders.url(), "guessed")
+	require.NoError(t, err)
+	defer wrong.Close()
+	ada := procedure.WithIdentity(t.Context(), procedure.Identity{UserID: "ada"})
+	_, err = shopapi.ListOrders.Call(ada, edge.NewRouter(wrong, wrong, quiet), none)
+	require.ErrorIs(t, err, procedure.CodeServiceUnavailable)
+	require.Empty(t, w.seen())
+}
+
 // A call that its caller gives up ends on the server behind.
 func TestCancelsGoThrough(t *testing.T) {
 	entered, ended := make(chan struct{}), make(chan error, 1)
