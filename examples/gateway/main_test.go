@@ -111,7 +111,7 @@ func (s *shop) newOrders(mw procedure.Middleware) newServer {
 }
 
 func (s *shop) start(addr string, server newServer) *running {
-	r, err := start(s.t.Context(), addr, server)
+	r, err := startAt(s.t.Context(), addr, server)
 	require.NoError(s.t, err)
 	s.t.Cleanup(func() { require.NoError(s.t, r.end()) })
 	return r

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/zapsocket/zapsocket/examples/gateway/edge"
@@ -51,10 +49,9 @@ type running struct {
 
 func (r *running) url() string { return "ws://" + r.addr }
 
-// start serves at addr, for which it waits if another server is about to leave
-// it.
-func start(ctx context.Context, addr string, server newServer) (*running, error) {
-	ln, err := listen(ctx, addr)
+// start serves at addr.
+func start(addr string, server newServer) (*running, error) {
+	ln, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
@@ -70,11 +67,12 @@ func start(ctx context.Context, addr string, server newServer) (*running, error)
 	return r, nil
 }
 
-func listen(ctx context.Context, addr string) (net.Listener, error) {
+// startAt serves at an address that another server is about to leave.
+func startAt(ctx context.Context, addr string, server newServer) (*running, error) {
 	for {
-		ln, err := net.Listen("tcp", addr)
-		if !errors.Is(err, syscall.EADDRINUSE) {
-			return ln, err
+		r, err := start(addr, server)
+		if err == nil {
+			return r, nil
 		}
 		select {
 		case <-time.After(10 * time.Millisecond):

@@ -25,12 +25,12 @@ func startAndTour(ctx context.Context, out io.Writer) (err error) {
 	secret, log, store := rand.Text(), slog.New(slog.DiscardHandler), orders.NewStore()
 	ordersServer := behind(orders.NewRouter(store, log), secret, log)
 
-	runningOrders, err := start(ctx, "127.0.0.1:0", ordersServer)
+	runningOrders, err := start("127.0.0.1:0", ordersServer)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, runningOrders.end()) }() // the one that runs then
-	runningStock, err := start(ctx, "127.0.0.1:0", behind(stock.NewRouter(inStock, log), secret, log))
+	runningStock, err := start("127.0.0.1:0", behind(stock.NewRouter(inStock, log), secret, log))
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func startAndTour(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer toStock.Close()
-	front, err := start(ctx, "127.0.0.1:0", public(edge.NewRouter(toOrders, toStock, log), users, log))
+	front, err := start("127.0.0.1:0", public(edge.NewRouter(toOrders, toStock, log), users, log))
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func startAndTour(ctx context.Context, out io.Writer) (err error) {
 func replace(ctx context.Context, old *running, server newServer) (*running, error) {
 	ended := make(chan error, 1)
 	go func() { ended <- old.end() }() // ends when the edge has moved, after 10 s at the latest
-	next, err := start(ctx, old.addr, server)
+	next, err := startAt(ctx, old.addr, server)
 	return next, errors.Join(err, <-ended)
 }
 
