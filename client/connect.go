@@ -172,7 +172,7 @@ func (c *Client) connect(wait bool) *conn {
 func (c *Client) offlineLocked(err error) {
 	if refusesCredentials(err) {
 		for _, k := range c.waiting {
-			k.end(err)
+			k.end(refused(err))
 		}
 	}
 	if c.current == nil {
@@ -319,7 +319,7 @@ func (c *Client) strandedLocked(k *call, err error, served bool) {
 	switch {
 	case k.ended:
 	case refusesCredentials(err) && !(served && k.cmd.Kind == procedure.KindMutation):
-		k.end(err)
+		k.end(refused(err))
 	case c.dial == nil,
 		k.cmd.Kind == procedure.KindMutation,
 		k.cmd.Kind == procedure.KindQuery && k.sends >= maxSends:

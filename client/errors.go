@@ -117,3 +117,7 @@ func (conn *conn) lossError(err error) error {
 func refusesCredentials(err error) bool {
 	return errors.Is(err, procedure.CodeUnauthorized) || errors.Is(err, procedure.CodeForbidden)
 }
+
+// refused is the error of a call whose server does not want the client, as err
+// says. It is for whoever chose the client's credentials.
+func refused(err error) error { return procedure.Refused(procedure.AsError(err)) }

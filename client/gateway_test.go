@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -14,6 +15,7 @@ import (
 	"github.com/zapsocket/zapsocket/procedure"
 	"github.com/zapsocket/zapsocket/router"
 	"github.com/zapsocket/zapsocket/rpctest"
+	"github.com/zapsocket/zapsocket/transport"
 )
 
 // A gateway is a server that has mounted a client of another one.
@@ -278,4 +280,50 @@ func TestGatewayWithoutAServerBehind(t *testing.T) {
 			require.ErrorIs(t, err, procedure.CodeServiceUnavailable)
 		}
 	})
+}
+
+// A gateway that the server behind does not let in has credentials that are bad.
+// Those of the caller in front are not, and it must not throw them away.
+func TestGatewayThatIsRefused(t *testing.T) {
+	for _, why := range []procedure.Code{procedure.CodeUnauthorized, procedure.CodeForbidden} {
+		for _, params := range []map[string]string{nil, {"token": "bad"}} { // refused before the upgrade, and after it
+			t.Run(string(why), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					in := true
+					server := rpctest.NewServer(t, router.New(), &transport.ServerOptions{
+						Logger: slog.New(slog.DiscardHandler),
+						Authenticate: func(context.Context, *transport.Handshake) (procedure.Identity, error) {
+							if in {
+								return procedure.Identity{}, nil
+							}
+							return procedure.Identity{}, transport.Refuse(procedure.Errorf(why, "no gateway of ours"))
+						},
+					})
+					behind := server.Client(&client.Options{Params: params})
+					synctest.Wait()
+					in = false
+					if params == nil {
+						server.Refuse(why)
+					}
+					server.Inject(rpctest.Cut)
+
+					_, err := wait.Call(t.Context(), behind, "x")
+					require.ErrorIs(t, err, why, "to the gateway itself")
+
+					r := router.New()
+					r.Mount("behind", behind)
+					r.Handle(commit.Func(func(ctx context.Context, in string) (string, error) { return wait.Call(ctx, behind, in) }))
+					c := rpctest.NewServer(t, r, quiet).Client(nil)
+					_, err = (prefix + wait).Call(t.Context(), c, "x")
+					require.ErrorIs(t, err, procedure.CodeServiceUnavailable)
+					require.NotContains(t, err.Error(), "gateway of ours")
+					for _, err := range (prefix + clock).Subscribe(t.Context(), c, 1) {
+						require.ErrorIs(t, err, procedure.CodeServiceUnavailable)
+					}
+					_, err = commit.Call(t.Context(), c, "x")
+					require.ErrorIs(t, err, procedure.CodeInternalServerError, "a procedure hides what it hears")
+				})
+			})
+		}
+	}
 }

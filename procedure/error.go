@@ -37,9 +37,10 @@ type Error struct {
 	// told to the caller.
 	LogID string
 
-	cause  error
-	opaque bool // stands for an error whose text must not leave
-	remote bool // was received, and is not this server's to pass on
+	cause   error
+	opaque  bool // stands for an error whose text must not leave
+	remote  bool // was received, and is not this server's to pass on
+	refused bool // is about this process, which another server does not let in
 }
 
 // A Field is one fault of an input.
@@ -177,6 +178,15 @@ func Received(e *Error) *Error {
 	return &c
 }
 
+// Refused is [Received] for an error by which another server does not let this
+// process in. It says nothing of whoever called, whose own credentials may be
+// good: [Relay] makes SERVICE_UNAVAILABLE of it. Clients call it.
+func Refused(e *Error) *Error {
+	c := Received(e)
+	c.refused = true
+	return c
+}
+
 // own returns the error of a procedure of this server. One that came from
 // another is hidden here and not only when it leaves, because a Mount further
 // out would take it for what its own target says, and relay it.
@@ -192,11 +202,15 @@ func own(err error) error {
 }
 
 // Relay returns err so that one which came from another server goes on to the
-// caller as it is. A router does this for what it mounts.
+// caller as it is, unless that server has [Refused] this one. A router does this
+// for what it mounts.
 func Relay(err error) error {
 	var e *Error
 	if !errors.As(err, &e) || e == nil || !e.remote {
 		return err
+	}
+	if e.refused {
+		return Errorf(CodeServiceUnavailable, "connection to the server is not available: %w", err)
 	}
 	c := *e
 	c.remote = false

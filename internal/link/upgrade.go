@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 
 	"github.com/coder/websocket"
@@ -60,7 +61,7 @@ func (h *hijacker) WriteHeader(status int) {
 }
 
 func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, brw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	conn, brw, err := hijack(h.ResponseWriter)
 	if err != nil {
 		for name := range upgradeHeader {
 			h.Header().Del(name)
@@ -80,6 +81,34 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	st := &stream{conn, h.socket}
 	h.socket.library = bufio.NewReaderSize(st, size)
 	return st, bufio.NewReadWriter(h.socket.library, bufio.NewWriterSize(st, controlBuffer)), nil
+}
+
+// hijack takes the connection from w, or from what w wraps: writers of some
+// frameworks have a Hijack that fails, or panics, unless the very next writer has
+// one, too.
+func hijack(w http.ResponseWriter) (net.Conn, *bufio.ReadWriter, error) {
+	for {
+		conn, brw, err := tryHijack(w)
+		wrapper, wraps := w.(interface{ Unwrap() http.ResponseWriter })
+		if err == nil || !wraps {
+			return conn, brw, err
+		}
+		w = wrapper.Unwrap()
+	}
+}
+
+// tryHijack returns as an error that w takes another writer for what it is not.
+func tryHijack(w http.ResponseWriter) (conn net.Conn, brw *bufio.ReadWriter, err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case *runtime.TypeAssertionError:
+			err = p
+		default:
+			panic(p)
+		}
+	}()
+	return http.NewResponseController(w).Hijack()
 }
 
 // upgradeHeader are the fields that belong to an upgrade, bodyHeader those that

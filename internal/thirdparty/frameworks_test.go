@@ -24,6 +24,7 @@ import (
 	"github.com/zapsocket/zapsocket/procedure"
 	"github.com/zapsocket/zapsocket/router"
 	"github.com/zapsocket/zapsocket/transport"
+	"github.com/zapsocket/zapsocket/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -99,6 +100,59 @@ func TestFrameworks(t *testing.T) {
 				t.Run("server closes", s.testServerCloses)
 				t.Run("no upgrade", s.testPlainGET)
 			})
+		}
+	}
+}
+
+// Writers of frameworks may want Hijack of the very next writer. One around them
+// that has only Unwrap is gone round.
+func TestWrapperAroundFrameworks(t *testing.T) {
+	for name, mount := range map[string]func(rpc http.Handler) http.Handler{
+		"gin": func(rpc http.Handler) http.Handler {
+			gin.SetMode(gin.ReleaseMode)
+			engine := gin.New()
+			engine.Any("/rpc", gin.WrapH(rpc))
+			return engine
+		},
+		"echo": func(rpc http.Handler) http.Handler {
+			e := echo.New()
+			e.Any("/rpc", echo.WrapHandler(rpc))
+			return e
+		},
+		"chi": func(rpc http.Handler) http.Handler {
+			r := chi.NewRouter()
+			r.Use(chimiddleware.Compress(5))
+			r.Handle("/rpc", rpc)
+			return r
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			start(t, func(rpc http.Handler) http.Handler { return logged(mount(rpc)) }).testQuery(t)
+		})
+	}
+}
+
+// Gin's writer panics if there is no Hijack to be had. That is as any other
+// connection that cannot be upgraded: it is not counted for ever.
+func TestHijackPanics(t *testing.T) {
+	gin.SetMode(gin.ReleaseMode)
+	refused := make(chan error, 2)
+	rpc := transport.NewServer(router.New(), &transport.ServerOptions{
+		Limits:  wire.Limits{Conns: 1},
+		OnError: func(_ context.Context, err error) { refused <- err },
+	})
+	engine := gin.New()
+	engine.Any("/rpc", gin.WrapH(rpc))
+	web := httptest.NewServer(http.TimeoutHandler(engine, time.Minute, ""))
+	defer web.Close()
+	for range 2 {
+		_, _, err := websocket.Dial(t.Context(), web.URL+"/rpc", &websocket.DialOptions{HTTPClient: web.Client()})
+		require.Error(t, err)
+		select {
+		case err := <-refused:
+			require.ErrorIs(t, err, http.ErrNotSupported)
+		case <-time.After(5 * time.Second):
+			t.Fatal("nobody is told")
 		}
 	}
 }
