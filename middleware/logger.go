@@ -122,7 +122,8 @@ func (c *logged) count(m procedure.Message) error {
 	}
 	switch {
 	case err != nil:
-		c.refused.Store(&err)
+		refused := err // or err itself would be on the heap
+		c.refused.Store(&refused)
 	case m.Type == procedure.TypeData:
 		c.items.Add(1)
 	}
