@@ -2,8 +2,6 @@ module github.com/zapsocket/zapsocket/examples/chat
 
 go 1.26.0
 
-replace github.com/zapsocket/zapsocket => ../..
-
 require (
 	github.com/stretchr/testify v1.12.1
 	github.com/zapsocket/zapsocket v0.0.0
@@ -26,3 +24,5 @@ require (
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/time v0.16.0 // indirect
 )
+
+replace github.com/zapsocket/zapsocket => ../..

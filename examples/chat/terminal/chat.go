@@ -209,7 +209,7 @@ func (t *chat) showPrompt() {
 	t.screen.setPrompt("[" + cmp.Or(t.room, "...") + note + "] ")
 }
 
-func (t *chat) complain(about string) { t.screen.print("! " + about) }
+func (t *chat) complain(about string) { t.screen.print("** " + about) }
 
 // why says what went wrong in the words of the server, field by field if it
 // was an input.

@@ -93,7 +93,7 @@ func (s *seat) hears(said []string, noted ...string) {
 	synctest.Wait()
 	var gotSaid, gotNoted []string
 	for line := range strings.SplitSeq(s.vt.String(), "\n") {
-		if strings.HasPrefix(line, "--") || strings.HasPrefix(line, "!") {
+		if strings.HasPrefix(line, "--") || strings.HasPrefix(line, "**") {
 			gotNoted = append(gotNoted, line)
 		} else {
 			gotSaid = append(gotSaid, line)
@@ -149,7 +149,7 @@ func TestTypingShows(t *testing.T) {
 		ada.prompts("[lobby: bob, eve are typing] |")
 		time.Sleep(typingFor - 1)
 		ada.prompts("[lobby: bob, eve are typing] |")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		ada.prompts("[lobby] |")
 		bob.press("e")
 		ada.prompts("[lobby: bob is typing] |")
@@ -197,8 +197,8 @@ func TestCommands(t *testing.T) {
 		ada.press("/join go\r")
 		ada.press("hello?\r")
 		bob.press("two\r")
-		ada.shows("! there is no /joni, but there is /help",
-			"! there is no room cellar",
+		ada.shows("** there is no /joni, but there is /help",
+			"** there is no room cellar",
 			"-- this is go",
 			"00:00 ada: hello?", "[go] |")
 		ada.wipe()
@@ -275,8 +275,8 @@ func TestTheNameIsLostMeanwhile(t *testing.T) {
 		ada.press("hello\r")
 		ada.hears([]string{"[lobby] |"},
 			"-- this is lobby", "-- the connection is lost", "-- connected again",
-			`! the name "ada" is taken`,
-			`! not sent, the name "ada" is taken: hello`)
+			`** the name "ada" is taken`,
+			`** not sent, the name "ada" is taken: hello`)
 	})
 }
 
@@ -286,11 +286,11 @@ func TestWhatIsNotSentIsTold(t *testing.T) {
 		ada := join(t, s.Client(as("ada")))
 		long := strings.Repeat("x", 501)
 		ada.press(long + "\r")
-		require.Contains(t, ada.vt.String(), "! not sent, text must be a maximum of 500 characters in leng\nth: xxx")
+		require.Contains(t, ada.vt.String(), "** not sent, text must be a maximum of 500 characters in len\ngth: xxx")
 		ada.wipe()
 		ada.press("1\r2\r3\r4\r5\r")
 		ada.hears([]string{"00:00 ada: 1", "00:00 ada: 2", "00:00 ada: 3", "00:00 ada: 4", "[lobby] |"},
-			"! not sent, rate limit exceeded: 5")
+			"** not sent, rate limit exceeded: 5")
 	})
 }
 

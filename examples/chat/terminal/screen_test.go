@@ -87,9 +87,9 @@ func TestTheLineBeingEditedStays(t *testing.T) {
 		d.show("bob: are you there")
 		d.show("eve: a line that is longer than a row")
 		d.shows("bob: hello", "bob: are you there", "eve: a line that is", "longer than a row", "> god| mor")
-		d.press("!")
+		d.press(",")
 		d.show("bob: ?")
-		d.shows("bob: hello", "bob: are you there", "eve: a line that is", "longer than a row", "bob: ?", "> god!| mor")
+		d.shows("bob: hello", "bob: are you there", "eve: a line that is", "longer than a row", "bob: ?", "> god,| mor")
 	})
 }
 
