@@ -48,7 +48,7 @@ func (c *Conn) concludeRead(err error) {
 		return
 	}
 	e := ending{Disconnect: Disconnect{Code: wire.CloseAbnormal, Err: err}}
-	if closed, ok := errors.AsType[*wire.CloseError](err); ok {
+	if closed, ok := errors.AsType[*wire.CloseError](err); ok && closed.Code != wire.CloseAbnormal {
 		e.Disconnect = Disconnect{Code: closed.Code, Reason: closed.Reason}
 	}
 	c.conclude(e)

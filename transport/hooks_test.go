@@ -246,6 +246,22 @@ func TestHooksTellThatAContextHasEnded(t *testing.T) {
 	})
 }
 
+// A connection without a socket can be lost, too. It is told from one that the
+// client has closed.
+func TestHooksTellThatAPipeIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		book, o := hooked(transport.ServerOptions{})
+		near, far := wire.Pipe()
+		done := make(chan error, 1)
+		go func() { done <- transport.NewServer(testRouter(nil), o).ServeConn(t.Context(), far, nil) }() // ends with near
+		synctest.Wait()
+		near.Close(wire.CloseAbnormal, "")
+		<-done
+		lost := &wire.CloseError{Code: wire.CloseAbnormal}
+		book.check(t, 1, []transport.Disconnect{{Code: wire.CloseAbnormal, Err: lost}}, 0)
+	})
+}
+
 // Who is not let in never was there: only OnError is told.
 func TestHooksOfWhoIsNotLetIn(t *testing.T) {
 	refuse := func(context.Context, *transport.Handshake) (procedure.Identity, error) {

@@ -531,6 +531,13 @@ var mutants = []mutant{
 		test: "TestHooksOfWhoIsNotLetIn",
 	},
 	{
+		name: "a pipe that is lost passes for one that was closed",
+		file: "transport/hooks.go",
+		old:  "ok && closed.Code != wire.CloseAbnormal {",
+		new:  "ok {",
+		test: "TestHooksTellThatAPipeIsLost",
+	},
+	{
 		name: "the last of two reasons to end counts",
 		file: "transport/hooks.go",
 		old:  "if st.end == nil {",
