@@ -221,8 +221,13 @@ func TestSystem(t *testing.T) {
 	require.Positive(t, me.Memory)
 }
 
-// One operation is all that is read in a second in which somebody watches.
+// What a reading costs.
 func BenchmarkSystem(b *testing.B) {
+	b.Run("host", func(b *testing.B) {
+		for b.Loop() {
+			System{}.Host(b.Context())
+		}
+	})
 	b.Run("counters", func(b *testing.B) {
 		for b.Loop() {
 			System{}.Counters(b.Context())

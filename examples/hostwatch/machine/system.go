@@ -25,19 +25,23 @@ type System struct{}
 
 // Host asks the operating system for its name.
 func (System) Host(ctx context.Context) (hostapi.Host, error) {
-	info, err := host.InfoWithContext(ctx)
+	platform, _, version, err := host.PlatformInformationWithContext(ctx)
 	if err != nil {
-		return hostapi.Host{}, fmt.Errorf("host: %w", err)
+		return hostapi.Host{}, fmt.Errorf("platform: %w", err)
+	}
+	booted, err := host.BootTimeWithContext(ctx)
+	if err != nil {
+		return hostapi.Host{}, fmt.Errorf("boot time: %w", err)
 	}
 	cores, err := cpu.CountsWithContext(ctx, true)
 	if err != nil {
 		return hostapi.Host{}, fmt.Errorf("cores: %w", err)
 	}
 	return hostapi.Host{
-		System: info.Platform + " " + info.PlatformVersion,
+		System: strings.TrimSpace(platform + " " + version),
 		Arch:   runtime.GOOS + "/" + runtime.GOARCH,
 		Cores:  cores,
-		Booted: time.Unix(int64(info.BootTime), 0),
+		Booted: time.Unix(int64(booted), 0),
 	}, nil
 }
 

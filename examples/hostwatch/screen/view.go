@@ -34,7 +34,7 @@ func (m Model) draw() string {
 	foot := []string{m.footer(), faint.Render(" q quit   ↑↓ cpu alarm   ←→ memory alarm")}
 	room := max(0, m.height-len(head)-len(foot))
 	lines := append(head, m.body(room)...)
-	for range room + len(head) - len(lines) {
+	for range room + len(head) - len(lines) { // the foot stands at the bottom
 		lines = append(lines, "")
 	}
 	lines = append(lines, foot...)
@@ -52,14 +52,16 @@ func (m Model) body(room int) (lines []string) {
 	for _, block := range blocks {
 		needed += len(block) + 1
 	}
+	spaced := needed <= room
 	for _, block := range blocks {
-		if needed <= room {
+		if spaced {
 			lines = append(lines, "")
 		}
 		lines = append(lines, block...)
 	}
-	if needed <= room {
+	if spaced {
 		lines = append(lines, "")
+		room-- // and one below
 	}
 	lines = append(lines, m.processBlock(room-len(lines))...)
 	lines = lines[:min(len(lines), room)]
