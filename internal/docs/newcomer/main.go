@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command newcomer does what README.md and docs/getting-started.md tell a
 // newcomer to do, to the letter: it types their commands, pastes their files,
 // and compares what is printed with what the page says. It is run in a fresh
