@@ -3,12 +3,10 @@
 package deployment
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"os/signal"
 	"strconv"
 	"syscall"
 	"testing"
@@ -21,13 +19,7 @@ const activatedChild = "ACTIVATED_CHILD"
 
 // beChild serves what it was handed.
 func beChild() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
-	ln, err := listen("127.0.0.1:0")
-	if err == nil {
-		err = serve(ctx, ln, newServer(strconv.Itoa(os.Getpid())), 0)
-	}
-	if err != nil {
+	if err := run("127.0.0.1:0", newServer(strconv.Itoa(os.Getpid())), 0); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/zapsocket/zapsocket/transport"
 )
 
-func run(addr string, server *transport.Server) error {
+func run(addr string, server *transport.Server, notice time.Duration) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ln, err := listen(addr)
@@ -23,7 +23,7 @@ func run(addr string, server *transport.Server) error {
 		return err
 	}
 	slog.Info("listening", "addr", ln.Addr().String())
-	return serve(ctx, ln, server, 5*time.Second)
+	return serve(ctx, ln, server, notice)
 }
 
 // serve serves until ctx ends. Then the load balancer has the time notice to
