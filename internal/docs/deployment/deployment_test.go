@@ -46,7 +46,9 @@ func newServer(name string) *transport.Server {
 
 // whom asks which server answers.
 func whom(t *testing.T, c procedure.Handler) string {
-	room, err := roomapi.Get.Call(t.Context(), c, roomapi.GetIn{ID: "7"})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // calls wait for a server
+	defer cancel()
+	room, err := roomapi.Get.Call(ctx, c, roomapi.GetIn{ID: "7"})
 	require.NoError(t, err)
 	return room.Name
 }
