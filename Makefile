@@ -59,7 +59,7 @@ bin/staticcheck: internal/tools/go.mod internal/tools/go.sum
 	@echo "=== staticcheck: go build"
 	@cd internal/tools; go build -o "$(CURDIR)/bin/staticcheck" honnef.co/go/tools/cmd/staticcheck
 
-# Packages import only what they may.
+# Packages import only what they may, and all they export has a comment.
 imports:
 	@echo "=== imports: go test ./internal/layout"
 	@go test -count=1 ./internal/layout

@@ -33,6 +33,13 @@
 // the next connection before it leaves the old one: calls in flight finish
 // where they are, and subscriptions move without a gap.
 //
+// # Errors
+//
+// The error of a call is a *[procedure.Error], whoever made it. errors.Is finds
+// its code and, for what the client itself fails, the reason: one of the
+// variables below, or that of the context. A deadline is known to both ends,
+// so test for the code TIMEOUT and not for context.DeadlineExceeded.
+//
 // # Concurrency and order
 //
 // All methods may be called concurrently, also from the loop over a stream and

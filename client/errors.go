@@ -18,7 +18,8 @@ import (
 // ErrSlow TOO_MANY_REQUESTS.
 var (
 	// ErrConnectionLost is the error of a mutation whose connection was lost
-	// before its answer came, and of a query that lost three.
+	// before its answer came, and of a query that lost three; and of all calls
+	// of a client that cannot reconnect, see New.
 	ErrConnectionLost = errors.New("connection lost")
 
 	// ErrOffline is the error of a call that may not, or not also, wait for a

@@ -76,9 +76,9 @@ type Options struct {
 
 // An Endpoint is where to connect to, and as whom.
 type Endpoint struct {
-	URL    string
-	Header http.Header
-	Params map[string]string
+	URL    string            // ws, wss, http or https; "" is that of Dial
+	Header http.Header       // of the upgrade request; nil is that of the Options
+	Params map[string]string // tRPC's connection params; nil are those of the Options
 }
 
 const (

@@ -35,7 +35,7 @@ func (s Status) String() string {
 
 // A State is what the connection of a client is doing, and why.
 type State struct {
-	Status Status
+	Status Status // what it is doing
 
 	// Attempt counts the attempts to connect since a connection last worked,
 	// the coming one included. It is 0 while Open and Closed.

@@ -27,9 +27,28 @@
 // Inputs are checked against their validate tags before the function runs,
 // outputs and items that carry such tags before they leave; see [Validator].
 //
+// # Errors
+//
+// A function says what its caller is told by returning an [Error], which
+// [Errorf] makes, or a bare [Code]. The text of any other error stays in the
+// log: the caller reads INTERNAL_SERVER_ERROR. What a call returns is always
+// an *Error, and errors.Is finds its code:
+//
+//	if errors.Is(err, procedure.CodeNotFound) { ... }
+//
+// # Who is calling
+//
+// The context of a function knows: [IdentityFrom] is the user, [PeerFrom] the
+// connection, nil for a call in the process. It ends when the caller cancels,
+// its deadline passes or its connection is gone. [Guard] checks permissions.
+//
 // # Order and concurrency
 //
 // Calls run concurrently and finish in any order. The items of one
 // subscription arrive in the order in which they were sent. Contracts,
-// procedures and handlers are safe for concurrent use.
+// procedures and handlers are safe for concurrent use, so the functions behind
+// them are called concurrently.
+//
+// docs/procedures.md, docs/validation.md, docs/errors.md and
+// docs/subscriptions.md tell all of it.
 package procedure

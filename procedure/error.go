@@ -17,8 +17,8 @@ import (
 // only, so that both sides of the wire see the same one. The cause is still
 // found by errors.Is and errors.As, except for a Code or an Error inside it.
 type Error struct {
-	Code    Code
-	Message string
+	Code    Code   // what kind of failure it is
+	Message string // a sentence for whoever called
 
 	// Data is anything the caller can use. It must encode to a JSON object,
 	// whose members appear in tRPC's error.data; the members code, httpStatus,

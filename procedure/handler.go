@@ -45,8 +45,8 @@ type Reply func(Message) error
 // A Request is one call.
 type Request struct {
 	Name  string // of the procedure, "room.find"
-	Kind  Kind
-	Input Body
+	Kind  Kind   // has to be the procedure's
+	Input Body   // a Go value in the process, bytes from a connection
 
 	// After is the ID of the last item a resuming subscriber has seen, "" for
 	// one that starts afresh.
@@ -63,9 +63,9 @@ type Request struct {
 
 // A Message is one reply.
 type Message struct {
-	Type MessageType
-	ID   string // of a tracked item; of Started where to resume if no item comes; else ""
-	Body Body
+	Type MessageType // TypeData, the zero value, or TypeStarted
+	ID   string      // of a tracked item; of Started where to resume if no item comes; else ""
+	Body Body        // the answer or item
 
 	// Dropped counts the items of this stream that its policy dropped since
 	// the last message.
@@ -94,9 +94,9 @@ type Kind uint8
 
 // The kinds. An [Event] is a subscription.
 const (
-	KindQuery Kind = iota + 1
-	KindMutation
-	KindSubscription
+	KindQuery        Kind = iota + 1 // reads, and may be repeated
+	KindMutation                     // writes, and is not repeated
+	KindSubscription                 // answers with a stream
 )
 
 // String returns tRPC's name of the kind.

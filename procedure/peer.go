@@ -37,7 +37,7 @@ type Peer interface {
 // An Identity is who is at the other end of a connection. The zero Identity is
 // anonymous.
 type Identity struct {
-	UserID    string
+	UserID    string    // "" is nobody
 	Principal any       // what the application knows about the user
 	Expires   time.Time // zero means never
 

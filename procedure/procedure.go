@@ -9,11 +9,11 @@ import (
 // value: copying it is cheap, and With returns a changed copy. It is itself a
 // [Handler], safe for concurrent use.
 type Procedure struct {
-	Name    string
-	Kind    Kind
+	Name    string       // on the wire
+	Kind    Kind         // an Event is a KindSubscription
 	Event   bool         // the procedure is an Event
 	In, Out reflect.Type // of the input, and of the output or the items
-	Options Options
+	Options Options      // With changes them
 
 	bound *bound // nil without a function
 
@@ -22,10 +22,10 @@ type Procedure struct {
 
 // Options are what belongs to one procedure beside its function.
 type Options struct {
-	Summary     string // one line for listings
-	Description string
-	Deprecated  string // why, and what to use instead; "" if it is not
-	Meta        map[string]string
+	Summary     string            // one line for listings
+	Description string            // as long as it takes, for listings
+	Deprecated  string            // why, and what to use instead; "" if it is not
+	Meta        map[string]string // anything else, for listings
 
 	// MaxInput is the size in bytes of the largest encoded input; a larger
 	// one is answered with PAYLOAD_TOO_LARGE. Zero means the transport's

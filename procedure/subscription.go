@@ -52,6 +52,8 @@ func (s Subscription[In, Out]) From(src Source[Out]) Procedure {
 // it: *pubsub.Topic. It replies Started itself, after it is attached.
 type Source[T any] interface {
 	Handler
+
+	// Publish sends v to all subscribers. Its error says why nobody gets it.
 	Publish(ctx context.Context, v T) error
 }
 
@@ -145,7 +147,7 @@ func checkTrackedID(id string) error {
 // Tracked is an item and what came with it.
 type Tracked[T any] struct {
 	ID      string // to resume after it; "" for an untracked item
-	Data    T
+	Data    T      // the item
 	Dropped uint64 // how many items before this one were dropped
 }
 

@@ -30,6 +30,9 @@
 // without cost. Under a policy that drops, the transport drops, and tells how
 // many with the next item.
 //
+// What is published is checked against its validate tags first, as outputs are.
+//
 // A topic is not stored: its items, and the positions in them, end with the
-// process. All methods may be called concurrently.
+// process. All methods may be called concurrently. docs/subscriptions.md has
+// more.
 package pubsub

@@ -7,8 +7,21 @@
 //	r.Mount("billing", upstream) // a router or a client, under a prefix
 //
 // A [Router] is itself a [procedure.Handler]: it is the in-process client of
-// what it serves. Registration mistakes that are certain panic; [Router.Lint]
-// tells of those that are only likely.
+// what it serves, a test needs no other, and transport.NewServer serves it to
+// clients elsewhere.
+//
+//	rooms, err := roomapi.Find.Call(ctx, r, roomapi.FindIn{Text: "go"})
+//
+// # Mistakes
+//
+// What is certain to be a bug panics when it is registered, with the name and
+// the reason. [Router.Lint] tells of what is only likely to be one; call it in a
+// test. A call of a name that is not there, or there with another kind, is
+// answered with NOT_FOUND, and runs no middleware.
+//
+// # Concurrency
+//
+// Register first and serve after. From then on all calls may be concurrent.
 package router
 
 import (

@@ -16,7 +16,9 @@
 //	c := s.Client(nil)
 //	s.Inject(rpctest.Cut) // c reconnects
 //
-// It imports transport and client and is meant for test files.
+// Servers and clients end with the test that they were made for, and what
+// cannot be set up fails it. It imports transport and client and is meant for
+// test files. docs/testing.md has more.
 package rpctest
 
 import (

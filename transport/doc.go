@@ -6,6 +6,18 @@
 //	r.Handle(roomapi.Find.Func(find), roomapi.Alert.From(hub))
 //	http.Handle("/rpc", transport.NewServer(r, &transport.ServerOptions{Hub: hub}))
 //
+// A [Server] is an http.Handler for any mux. [ListenAndServe] is for those who
+// have none, and ends in an orderly way; docs/deployment.md has what stands in
+// front. [Server.ServeConn] serves connections that did not come by HTTP.
+//
+// # Errors
+//
+// What a procedure returns is told to its caller if it is a [procedure.Error]
+// or a [procedure.Code]. The text of anything else, and every panic, goes to
+// ServerOptions.Logger, and the caller reads INTERNAL_SERVER_ERROR. What breaks a
+// rule or a limit of a connection closes that with a code of package wire, and
+// ServerOptions.OnError hears of it.
+//
 // # Concurrency and order
 //
 // The calls of a connection run concurrently, 64 at a time unless the limits

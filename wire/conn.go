@@ -1,6 +1,15 @@
 // Package wire holds the few types that the two ends of a ZapSocket connection
 // share: a message connection, an in-memory pair of them, the limits both ends
 // keep, and the close codes they use.
+//
+// Most programs need [Limits] of it, in the options of a server or client:
+//
+//	transport.NewServer(r, &transport.ServerOptions{Limits: wire.Limits{ConnsPerUser: 20}})
+//
+// A [Conn] is for those who bring a connection of their own, which need not be
+// a WebSocket: transport.Server.ServeConn serves it, and client.New calls over
+// it. [Pipe] makes the two ends of one in memory. A connection that the other
+// end has closed says so with a [CloseError].
 package wire
 
 import (
@@ -48,8 +57,8 @@ const (
 // the hooks of a transport.Server get for a connection that it closed because
 // of the other end.
 type CloseError struct {
-	Code   int
-	Reason string
+	Code   int    // of RFC 6455, section 7.4, or from 3000 to 4999
+	Reason string // what the other end says, at most 123 bytes over a WebSocket
 }
 
 // Error returns the code and the reason.

@@ -1,0 +1,7 @@
+//go:build !unix
+
+package deployment
+
+const activatedChild = "ACTIVATED_CHILD"
+
+func beChild() {}
