@@ -81,7 +81,10 @@ type authContext struct {
 	who     context.Context // made once by procedure.WithIdentity; nil in verify
 }
 
-func (c *authContext) String() string { return fmt.Sprint(c.Context) + ".Auth" }
+// String is that of context.WithValue: fmt alone would look into the parent.
+func (c *authContext) String() string {
+	return fmt.Sprint(context.WithValue(c.Context, c.key, nil))
+}
 
 func (c *authContext) Value(key any) any {
 	if key == any(c.key) {

@@ -446,6 +446,28 @@ func TestAuthsDoNotMix(t *testing.T) {
 	}
 }
 
+// A plainContext has no String.
+type plainContext struct {
+	context.Context
+	token string
+}
+
+func TestContextsOfAuthDoNotTellWhoSomebodyIs(t *testing.T) {
+	auth := middleware.Auth(func(ctx context.Context, _ procedure.Peer) (procedure.Identity, error) {
+		return procedure.Identity{UserID: "ann", Principal: fmt.Sprint(ctx)}, nil
+	})
+	h := procedure.Chain(procedure.HandlerFunc(func(ctx context.Context, _ *procedure.Request, _ procedure.Reply) error {
+		for _, text := range []string{fmt.Sprint(ctx), procedure.IdentityFrom(ctx).Principal.(string)} {
+			require.Contains(t, text, "*middleware_test.plainContext.WithValue(")
+			require.NotContains(t, text, "secret")
+			require.NotContains(t, text, "ann")
+		}
+		return nil
+	}), auth)
+	ctx := &plainContext{on(t.Context(), &conn{}), "secret"}
+	require.NoError(t, h.ServeRPC(ctx, &procedure.Request{}, ignore))
+}
+
 func TestAuthOfNothingPanics(t *testing.T) {
 	require.PanicsWithValue(t, "middleware: Auth of a nil function", func() { middleware.Auth(nil) })
 }

@@ -63,13 +63,16 @@ func WithPeer(ctx context.Context, p Peer) context.Context {
 }
 
 // A peerContext is what context.WithValue returns, but smaller: each connection
-// has one, and each subscription a queueContext.
+// has one, and each subscription a queueContext. It prints as that does: fmt
+// alone would print all that a parent without a String holds.
 type peerContext struct {
 	context.Context
 	peer Peer
 }
 
-func (c *peerContext) String() string { return fmt.Sprint(c.Context) + ".WithPeer" }
+func (c *peerContext) String() string {
+	return fmt.Sprint(context.WithValue(c.Context, peerKey{}, nil))
+}
 
 func (c *peerContext) Value(key any) any {
 	if key == (peerKey{}) {
@@ -101,7 +104,9 @@ type identityContext struct {
 	id Identity
 }
 
-func (c *identityContext) String() string { return fmt.Sprint(c.Context) + ".WithIdentity" }
+func (c *identityContext) String() string {
+	return fmt.Sprint(context.WithValue(c.Context, identityKey{}, nil))
+}
 
 func (c *identityContext) Value(key any) any {
 	if key == (identityKey{}) {
@@ -151,7 +156,9 @@ type queueContext struct {
 	queued bool
 }
 
-func (c *queueContext) String() string { return fmt.Sprint(c.Context) + ".WithQueue" }
+func (c *queueContext) String() string {
+	return fmt.Sprint(context.WithValue(c.Context, queuedKey{}, nil))
+}
 
 func (c *queueContext) Value(key any) any {
 	if key == (queuedKey{}) {

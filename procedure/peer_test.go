@@ -118,11 +118,25 @@ func TestQueued(t *testing.T) {
 	require.True(t, procedure.Queued(context.WithoutCancel(queued)))
 }
 
+// A plainContext has no String.
+type plainContext struct {
+	context.Context
+	token string
+}
+
 func TestContextsDoNotTellWhoSomebodyIs(t *testing.T) {
-	ctx := procedure.WithIdentity(t.Context(), procedure.Identity{UserID: "ann", Principal: "secret"})
-	for _, text := range []string{fmt.Sprint(ctx), fmt.Sprintf("%+v", ctx), fmt.Sprintf("%v", context.WithoutCancel(ctx))} {
-		require.NotContains(t, text, "secret")
-		require.NotContains(t, text, "ann")
+	parent := &plainContext{t.Context(), "secret"}
+	id := procedure.Identity{UserID: "ann", Principal: "secret"}
+	for _, ctx := range []context.Context{
+		procedure.WithIdentity(t.Context(), id),
+		procedure.WithIdentity(parent, id),
+		procedure.WithPeer(parent, &peer{id}),
+		procedure.WithQueue(parent, true),
+	} {
+		for _, text := range []string{fmt.Sprint(ctx), fmt.Sprintf("%+v", ctx), fmt.Sprintf("%v", context.WithoutCancel(ctx))} {
+			require.NotContains(t, text, "secret")
+			require.NotContains(t, text, "ann")
+		}
 	}
 	var none context.Context
 	require.Panics(t, func() { procedure.WithIdentity(none, procedure.Identity{}) })

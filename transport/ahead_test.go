@@ -171,6 +171,21 @@ func TestContextOfACallEndsWhatComesFromIt(t *testing.T) {
 	})
 }
 
+// A context may be printed while it ends.
+func TestContextsArePrintedWhileTheyEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, cancelConn := transport.NewCallContext(procedure.WithIdentity(context.Background(), procedure.Identity{}), time.Time{})
+		ctx, cancel := transport.NewCallContext(conn, time.Now().Add(time.Minute))
+		go func() { // ends at once
+			cancel()
+			cancelConn()
+		}()
+		for _, ctx := range []context.Context{conn, ctx, procedure.WithIdentity(ctx, procedure.Identity{})} {
+			require.Regexp(t, `^context\.Background\.WithValue\(procedure\.identityKey, <nil>\)\.WithCancel`, fmt.Sprint(ctx))
+		}
+	})
+}
+
 // Names that are never called again do not keep others from being remembered.
 func TestSlowNamesAreForgottenWhenThereAreTooMany(t *testing.T) {
 	slow := transport.NewSlowNames()

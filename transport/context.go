@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,6 +83,9 @@ func (x *lazyContext) Value(key any) any {
 	}
 	return x.parent.Value(key)
 }
+
+// String keeps fmt from reading what others change meanwhile.
+func (x *lazyContext) String() string { return fmt.Sprint(x.parent) + ".WithCancel" }
 
 func (x *lazyContext) cancel() {
 	x.mu.Lock()

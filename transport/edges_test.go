@@ -1,9 +1,12 @@
 package transport_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -119,6 +122,43 @@ func TestUpgradeAmongOthers(t *testing.T) {
 		status, _ := upgradeStatus(t, addr, "/", http.Header{"Upgrade": upgrade, "Origin": {"http://evil.test"}})
 		require.Equal(t, http.StatusForbidden, status, upgrade)
 	}
+}
+
+// A refusingWriter has a Hijack that does what f does, around the server's own.
+type refusingWriter struct {
+	http.ResponseWriter
+	f func() error
+}
+
+func (w refusingWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, w.f() }
+
+func (w refusingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+const asking = "GET /\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="
+
+// A writer that panics costs the server no place for a connection.
+func TestWriterThatPanicsIsNotCounted(t *testing.T) {
+	s := transport.NewServer(testRouter(nil), quiet(transport.ServerOptions{
+		Limits: wire.Limits{Conns: 1, ConnsPerUser: 1},
+		Authenticate: func(context.Context, *transport.Handshake) (procedure.Identity, error) {
+			return procedure.Identity{UserID: "ada"}, nil
+		},
+	}))
+	w := refusingWriter{httptest.NewRecorder(), func() error { panic("no") }}
+	require.PanicsWithValue(t, "no", func() { s.ServeHTTP(w, upgradeRequest(asking)) })
+	c := dialRaw(t, serveHTTP(t, s), "/")
+	c.text(query(1, "me", "null"))
+	c.expect("ada")
+}
+
+// Where no writer gives its connection away, what the outermost says is told.
+func TestUpgradeThatFailsTellsTheFirstError(t *testing.T) {
+	first := errors.New("the writer has been closed")
+	told := make(chan error, 1)
+	s := transport.NewServer(testRouter(nil), quiet(transport.ServerOptions{OnError: func(_ context.Context, err error) { told <- err }}))
+	inner := refusingWriter{httptest.NewRecorder(), func() error { return http.ErrHijacked }}
+	s.ServeHTTP(refusingWriter{inner, func() error { return first }}, upgradeRequest(asking))
+	require.ErrorIs(t, <-told, first)
 }
 
 // Setting one limit per address for local clients does not set the other.

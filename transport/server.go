@@ -92,7 +92,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := s.upgrade(w, r, remote); err != nil {
-		s.admission.leave(remote.Addr())
 		s.report(r.Context(), err)
 	}
 }
@@ -114,18 +113,28 @@ func hasToken(values []string, token string) bool {
 }
 
 // upgrade authenticates the client, if it does not announce params for that,
-// and makes a connection of it. It has answered w if it fails.
+// and makes a connection of it, which has been counted. It has answered w if it
+// fails.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, remote netip.AddrPort) error {
 	h := &Handshake{Request: r}
 	var id procedure.Identity
+	user, upgraded := "", false
+	defer func() { // a framework's w may panic
+		if !upgraded {
+			s.admission.leaveUser(user)
+			s.admission.leave(remote.Addr())
+		}
+	}()
 	if !announcesParams(r) {
 		var err error
 		if id, err = s.authenticate(r.Context(), h); err == nil {
 			err = s.admission.enterUser(id.UserID)
 		}
-		if err == nil && s.isDraining() { // since it was asked
-			s.admission.leaveUser(id.UserID)
-			err = errDraining
+		if err == nil {
+			user = id.UserID
+			if s.isDraining() { // since it was asked
+				err = errDraining
+			}
 		}
 		if err != nil {
 			s.refuseClient(w, err)
@@ -134,9 +143,9 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, remote netip.Ad
 	}
 	socket, extended, err := link.Upgrade(w, r, &s.limits, &s.flusher)
 	if err != nil {
-		s.admission.leaveUser(id.UserID)
 		return err
 	}
+	upgraded = true
 	c := s.newConn(context.WithoutCancel(r.Context()), r, remote, extended)
 	if s.options.Authenticate != nil {
 		c.state.identity = &id

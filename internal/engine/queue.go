@@ -81,10 +81,9 @@ type QueueConfig struct {
 
 // NewQueue returns an empty queue.
 func NewQueue(c QueueConfig) *Queue {
-	q := &Queue{
+	return &Queue{
 		sink: c.Sink, mark: c.Mark, maxItems: c.StreamItems, maxBytes: c.StreamBytes, flusher: c.Flusher, onError: c.OnError,
 	}
-	return q
 }
 
 // WriteAlone has the queue start writers of its own, whatever its config says:

@@ -16,8 +16,9 @@ import (
 )
 
 // The library's buffers. What goes through the first has been read already, see
-// aheadBuffer; aloneBuffer is its size where nothing is read ahead. The last has to hold a whole control frame, of 131 bytes with a mask, or a
-// long close frame would be split among other frames.
+// aheadBuffer; aloneBuffer is its size where nothing is read ahead. The last has
+// to hold a whole control frame, of 131 bytes with a mask, or a long close frame
+// would be split among other frames.
 const (
 	readBuffer    = 64
 	aloneBuffer   = 1024
@@ -85,16 +86,18 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // hijack takes the connection from w, or from what w wraps: writers of some
 // frameworks have a Hijack that fails, or panics, unless the very next writer has
-// one, too.
+// one, too. If all fail, the first error says most: the others may follow from it.
 func hijack(w http.ResponseWriter) (net.Conn, *bufio.ReadWriter, error) {
-	for {
-		conn, brw, err := tryHijack(w)
+	conn, brw, first := tryHijack(w)
+	for err := first; err != nil; {
 		wrapper, wraps := w.(interface{ Unwrap() http.ResponseWriter })
-		if err == nil || !wraps {
-			return conn, brw, err
+		if !wraps {
+			return nil, nil, first
 		}
 		w = wrapper.Unwrap()
+		conn, brw, err = tryHijack(w)
 	}
+	return conn, brw, nil
 }
 
 // tryHijack returns as an error that w takes another writer for what it is not.
