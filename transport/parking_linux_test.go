@@ -82,13 +82,14 @@ func TestQuietConnectionsHaveNoReader(t *testing.T) {
 // is heard of again.
 func TestBusyConnectionsKeepTheirReader(t *testing.T) {
 	s := newParkedServer(t, transport.ServerOptions{})
-	for readers() == 0 { // between two messages
+	untilReaders(t, 0)
+	for readers() == 0 { // again where a slow machine has made a pause
 		for i := range 20 {
 			s.raw.text(query(i, "health", "null"))
 			s.raw.expect(fmt.Sprintf(`"id":%d,`, i))
 		}
+		time.Sleep(150 * time.Millisecond) // longer than what makes a pause, and than parking takes
 	}
-	time.Sleep(150 * time.Millisecond) // longer than what makes a pause
 	require.Equal(t, 1, readers())
 	s.raw.write(frame(fin|opPing, "a sign of life"))
 	s.raw.expect("a sign of life")
