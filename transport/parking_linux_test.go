@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http/httptest"
 	"runtime/pprof"
 	"strings"
 	"testing"
@@ -82,13 +83,14 @@ func TestQuietConnectionsHaveNoReader(t *testing.T) {
 // is heard of again.
 func TestBusyConnectionsKeepTheirReader(t *testing.T) {
 	s := newParkedServer(t, transport.ServerOptions{})
-	for readers() == 0 { // between two messages
+	untilReaders(t, 0)
+	for readers() == 0 { // again where a slow machine has made a pause
 		for i := range 20 {
 			s.raw.text(query(i, "health", "null"))
 			s.raw.expect(fmt.Sprintf(`"id":%d,`, i))
 		}
+		time.Sleep(150 * time.Millisecond) // longer than what makes a pause, and than parking takes
 	}
-	time.Sleep(150 * time.Millisecond) // longer than what makes a pause
 	require.Equal(t, 1, readers())
 	s.raw.write(frame(fin|opPing, "a sign of life"))
 	s.raw.expect("a sign of life")
@@ -191,6 +193,27 @@ func TestParkedConnectionIsProbed(t *testing.T) {
 	require.Equal(t, wire.ClosePolicy, code)
 	require.Equal(t, "no sign of life", reason)
 	<-s.end
+}
+
+// Who closes what is below a parked connection is noticed by the heartbeat.
+func TestParkedConnectionIsClosedFromOutside(t *testing.T) {
+	end, below := make(chan transport.Disconnect, 1), make(chan net.Conn, 1)
+	s := transport.NewServer(testRouter(nil), quiet(transport.ServerOptions{
+		OnDisconnect: func(_ *transport.Conn, d transport.Disconnect) { end <- d },
+		Limits:       wire.Limits{ProbeAfter: 200 * time.Millisecond},
+	}))
+	srv := httptest.NewUnstartedServer(s)
+	srv.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		below <- conn
+		return ctx
+	}
+	srv.Start()
+	t.Cleanup(srv.Close)
+	dialRaw(t, strings.TrimPrefix(srv.URL, "http://"), "/")
+	untilReaders(t, 0)
+	(<-below).Close()
+	require.Equal(t, wire.CloseAbnormal, (<-end).Code)
+	require.NoError(t, s.Shutdown(context.Background()), "which waits until nothing is left")
 }
 
 func TestDisableParking(t *testing.T) {
