@@ -56,9 +56,9 @@ func (c *Conn) readNoMore(err error) {
 	c.stop()
 	c.link.End()
 	<-c.link.Gone()
-	over := make(chan struct{})
-	c.update(func(st *state) { st.over = over })
-	<-over
+	nothingLeft := make(chan struct{})
+	c.update(func(st *state) { st.nothingLeft = nothingLeft })
+	<-nothingLeft
 	c.server.forget(c)
 }
 

@@ -22,15 +22,14 @@ type state struct {
 	calls   map[engine.Key]*call // that can be cancelled
 	subs    subscriptions
 
-	draining bool
-	leaving  *time.Timer   // closes a draining connection that stays idle
-	end      *ending       // why the connection ends, once it does
-	closed   bool          // the reader has ended
-	left     bool          // the hub and the contexts of the calls, too
-	parted   bool          // OnError and OnDisconnect have been called,
-	parting  bool          // and have not returned
-	over     chan struct{} // made when the link has ended, closed when nothing of the connection is left
-	done     bool          // over is closed
+	draining    bool
+	leaving     *time.Timer   // closes a draining connection that stays idle
+	end         *ending       // why the connection ends, once it does
+	closed      bool          // the reader has ended
+	left        bool          // the hub and the contexts of the calls, too
+	parted      bool          // OnError and OnDisconnect have been called,
+	parting     bool          // and have not returned
+	nothingLeft chan struct{} // made when the link has ended, closed after all else
 }
 
 // update changes the state. Every change ends with the question whether it was
@@ -50,9 +49,9 @@ func (c *Conn) update(change func(*state)) {
 			go c.part(*st.end, st.welcome) // ends when the two hooks have returned
 		}
 	}
-	if st.parted && !st.parting && st.over != nil && st.running == 0 && st.subs.len() == 0 && !st.done {
-		st.done = true
-		close(st.over)
+	if st.parted && !st.parting && st.nothingLeft != nil && st.running == 0 && st.subs.len() == 0 {
+		close(st.nothingLeft)
+		st.nothingLeft = nil
 	}
 }
 

@@ -18,7 +18,8 @@ import (
 // methods but Next may be called concurrently.
 type Link interface {
 	// Next returns the next message, and whether it is text. One goroutine
-	// reads. What is queued is flushed before it waits.
+	// reads. What is queued is flushed before it waits. A Socket that may
+	// park returns ErrIdle instead of waiting.
 	Next() (message []byte, text bool, err error)
 
 	// Queue is the way out.

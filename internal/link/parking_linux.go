@@ -4,6 +4,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // A Parking watches over connections that nobody reads, and has somebody read
@@ -119,9 +120,9 @@ func (p *Parking) enterLocked(s *Socket, fd int) error {
 	return nil
 }
 
-// left is called when the socket has been closed, which has taken its
+// closed is called when the socket has been closed, which has taken its
 // descriptor out of the epoll, too.
-func (s *Socket) left() {
+func (s *Socket) closed() {
 	s.mu.Lock()
 	p := s.parking
 	s.mu.Unlock()
@@ -156,6 +157,9 @@ func (p *Parking) openLocked() error {
 	}
 	epoll := os.NewFile(uintptr(fd), "epoll")
 	raw, err := epoll.SyscallConn()
+	if err == nil {
+		err = epoll.SetReadDeadline(time.Time{}) // fails if Go does not wait for it
+	}
 	if err != nil {
 		epoll.Close()
 		return err

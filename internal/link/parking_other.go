@@ -14,4 +14,4 @@ func (s *Socket) Park() bool { return false }
 
 func (s *Socket) readOn() {}
 
-func (s *Socket) left() {}
+func (s *Socket) closed() {}

@@ -338,7 +338,7 @@ func (s *Socket) Cut() {
 		s.mu.Lock()
 		close(s.goneLocked())
 		s.mu.Unlock()
-		s.left()
+		s.closed()
 	})
 }
 
