@@ -97,19 +97,35 @@ func TestBusyConnectionsKeepTheirReader(t *testing.T) {
 	untilReaders(t, 0)
 }
 
-// A frame may come in pieces, with any pause between.
-func TestParkedConnectionGetsAFrameInPieces(t *testing.T) {
-	long := frame(fin|opText, query(1, "echo", `"`+strings.Repeat("x", 200)+`"`))
-	for _, cuts := range [][]int{{1}, {2}, {3}, {8}, {9}, {1, 2, 3, 100}, {len(long) - 1}} {
+// A frame may come in pieces, and a message in frames, with any pause between.
+func TestParkedConnectionGetsAMessageInPieces(t *testing.T) {
+	call := query(1, "echo", `"`+strings.Repeat("x", 200)+`"`)
+	whole := frame(fin|opText, call)
+	first := frame(opText, call[:100])
+	fragments := append(first, frame(fin, call[100:])...)
+	for _, test := range []struct {
+		message []byte
+		cuts    []int
+	}{
+		{whole, []int{1}},
+		{whole, []int{2}},
+		{whole, []int{3}},
+		{whole, []int{8}},
+		{whole, []int{9}},
+		{whole, []int{1, 2, 3, 100}},
+		{whole, []int{len(whole) - 1}},
+		{fragments, []int{len(first)}},
+		{fragments, []int{1, len(first), len(first) + 1}},
+	} {
 		s := newParkedServer(t, transport.ServerOptions{})
 		untilReaders(t, 0)
 		at := 0
-		for _, cut := range cuts {
-			s.raw.write(long[at:cut])
+		for _, cut := range test.cuts {
+			s.raw.write(test.message[at:cut])
 			untilReaders(t, 1)
 			at = cut
 		}
-		s.raw.write(long[at:])
+		s.raw.write(test.message[at:])
 		s.raw.expect("xxx")
 		s.raw.conn.Close()
 	}

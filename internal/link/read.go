@@ -21,11 +21,19 @@ var ErrIdle = errors.New("nothing to be read")
 
 // Next reads one message.
 func (s *Socket) Next() ([]byte, bool, error) {
-	if s.nothingRead() && s.mayPark() {
-		s.queue.Flush()
-		return nil, false, ErrIdle
+	if len(s.ahead) == 0 {
+		if s.mayPark() {
+			s.queue.Flush()
+			return nil, false, ErrIdle
+		}
+		s.woken = false
+		if err := s.fetch(); err != nil {
+			return nil, false, s.cause(err)
+		}
 	}
-	s.woken = false
+	if s.takeWhole() {
+		return s.message.b, true, nil
+	}
 	kind, r, err := s.ws.Reader(context.Background())
 	if errors.Is(err, ErrIdle) {
 		return nil, false, ErrIdle
@@ -33,7 +41,7 @@ func (s *Socket) Next() ([]byte, bool, error) {
 	if err != nil {
 		return nil, false, s.cause(err)
 	}
-	s.reading, s.begun, s.budget = true, 0, s.limits.MessageBytes
+	s.reading, s.begun = true, 0
 	s.message = messages.Get().(*messageBuffer)
 	message, err := readAll(r, s.message.b[:0])
 	s.message.b = message
@@ -96,47 +104,110 @@ func readAll(r io.Reader, b []byte) ([]byte, error) {
 	}
 }
 
-// Read is called by the library when it has no complete frame left. What has
-// come together is handed out before more is read from the connection.
+// takeWhole takes the next message if it is a text of one frame all of which is
+// there, as most are. Such a frame needs no library, which takes four locks for
+// it: whatever else comes is the library's to read, and to judge.
+func (s *Socket) takeWhole() bool {
+	header, size := textFrame(s.ahead, s.masks == nil)
+	whole := header + size
+	if header == 0 || whole > len(s.ahead) || int64(size) > s.limits.Message || int64(whole) > s.budget {
+		return false
+	}
+	s.message = messages.Get().(*messageBuffer)
+	s.message.b = append(s.message.b[:0], s.ahead[header:whole]...)
+	if s.masks == nil {
+		mask(s.message.b, [maskBytes]byte(s.ahead[header-maskBytes:]))
+	}
+	s.consume(whole)
+	s.budget = s.limits.MessageBytes
+	return true
+}
+
+// consume takes n bytes off what has been read.
+func (s *Socket) consume(n int) {
+	s.ahead = s.ahead[n:]
+	if len(s.ahead) == 0 {
+		s.dropAhead()
+	}
+}
+
+// Read is called by the library. It is given no more than the frame that it
+// reads, so that it holds nothing of the next one.
 func (st *stream) Read(p []byte) (int, error) {
 	s := st.s
 	if s.ws == nil { // the library looks for a body behind an upgrade that it does not accept
 		return 0, io.EOF
 	}
-	if s.between {
-		s.between = false
-		if s.mayPark() {
+	if len(s.ahead) == 0 {
+		if s.frame.between() && !s.reading && s.mayPark() {
 			s.queue.Flush()
 			return 0, ErrIdle
 		}
-	}
-	if len(s.ahead) == 0 {
-		n, err := s.fetch(p)
-		if len(s.ahead) == 0 || err != nil {
-			return n, s.spend(n, err)
+		if most := s.frame.payload(len(p)); most >= aheadBuffer {
+			n, err := s.fetchInto(p[:most])
+			if err == nil {
+				err = s.spend(s.frame.take(p[:n]))
+			}
+			return n, err
+		}
+		if err := s.fetch(); err != nil {
+			return 0, err
 		}
 	}
-	n := copy(p, s.ahead)
-	s.ahead = s.ahead[n:]
-	if len(s.ahead) == 0 {
-		s.dropAhead()
+	n := s.frame.take(s.ahead[:min(len(p), len(s.ahead))])
+	if err := s.spend(n); err != nil {
+		return 0, err
 	}
-	return n, s.spend(n, nil)
+	copy(p, s.ahead[:n])
+	s.consume(n)
+	return n, nil
 }
 
 // spend counts n bytes of the message being read.
-func (s *Socket) spend(n int, err error) error {
+func (s *Socket) spend(n int) error {
 	if s.budget -= int64(n); s.budget < 0 {
 		return s.breakOff(wire.ClosePolicy, "message takes too many bytes")
 	}
-	return err
+	return nil
 }
 
-// fetch waits for more, and reads it: ahead if it can, or else into p. What the
-// messages before have caused is written first, in one go.
-func (s *Socket) fetch(p []byte) (int, error) {
-	if err := s.brokenBy(); err != nil {
+// fetch waits for more, and reads it ahead.
+func (s *Socket) fetch() error {
+	if s.raw == nil || s.masks != nil { // the transport of a client may have read ahead itself
+		if s.alone == nil {
+			s.alone = make([]byte, aloneBuffer)
+		}
+		n, err := s.fetchInto(s.alone)
+		if s.ahead = s.alone[:n]; n > 0 && s.brokenBy() == nil {
+			return nil // an error that came along comes again
+		}
+		return err
+	}
+	if err := s.beforeWait(); err != nil {
+		return err
+	}
+	n, err := s.arrived(s.readAhead())
+	if n == 0 || err != nil {
+		s.dropAhead()
+		return err
+	}
+	s.ahead = s.buffer[:n]
+	return nil
+}
+
+// fetchInto waits for more, and reads it into p.
+func (s *Socket) fetchInto(p []byte) (int, error) {
+	if err := s.beforeWait(); err != nil {
 		return 0, err
+	}
+	return s.arrived(s.rw.Read(p))
+}
+
+// beforeWait writes what the messages before have caused, in one go, and bounds
+// how long the rest of this one may take.
+func (s *Socket) beforeWait() error {
+	if err := s.brokenBy(); err != nil {
+		return err
 	}
 	s.queue.Flush()
 	if s.reading {
@@ -147,16 +218,7 @@ func (s *Socket) fetch(p []byte) (int, error) {
 		s.deadline = true
 		s.readUntil(now.Add(s.limits.Stall))
 	}
-	if s.raw == nil || s.masks != nil || len(p) >= aheadBuffer { // the transport of a client may have read ahead itself
-		return s.arrived(s.rw.Read(p))
-	}
-	n, err := s.arrived(s.readAhead())
-	if n > 0 && err == nil {
-		s.ahead = s.buffer[:n]
-	} else {
-		s.dropAhead()
-	}
-	return 0, err
+	return nil
 }
 
 // arrived looks at the outcome of a read.
@@ -198,15 +260,13 @@ func (s *Socket) Busy() bool { return s.streak >= busyAfter }
 // of a busy connection does, because that costs least.
 func (s *Socket) mayPark() bool { return s.parks && !s.woken && !s.Busy() }
 
-// nothingRead reports whether nothing has been read of the next message: it is
-// asked between frames.
-func (s *Socket) nothingRead() bool {
-	return !s.reading && len(s.ahead) == 0 && s.library != nil && s.library.Buffered() == 0
-}
-
-// The library reads through a small buffer, because most connections are idle.
-// What has arrived is read into one of these, which is taken only then.
-const aheadBuffer = 16 << 10
+// What has arrived is read into one of aheadBuffer bytes, which is taken only
+// then: most connections are idle. Where reading cannot but wait, the connection
+// has one of aloneBuffer for good.
+const (
+	aheadBuffer = 16 << 10
+	aloneBuffer = 1 << 10
+)
 
 var aheadBuffers = sync.Pool{New: func() any { return new([aheadBuffer]byte) }}
 

@@ -3,7 +3,6 @@
 package link
 
 import (
-	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -24,10 +23,10 @@ import (
 )
 
 // A Socket is a [Link] over a WebSocket. It stands between the WebSocket
-// library and the connection below: the library does the handshake, reads, and
-// answers ping and close. Data frames are not written through the library but
-// by the queue, as many as are ready in one system call; the library's control
-// frames enter the same queue whole.
+// library and the connection below: the library does the handshake, reads what
+// is not a whole text frame, and answers ping and close. Data frames are not
+// written through the library but by the queue, as many as are ready in one
+// system call; the library's control frames enter the same queue whole.
 //
 // No context ever reaches the library: one that ends inside of it would close
 // the connection.
@@ -52,16 +51,16 @@ type Socket struct {
 	reading  bool
 	begun    time.Duration      // when it was first waited for more of it, since epoch
 	message  *messageBuffer     // what it is read into, from messages
-	ahead    []byte             // what has been read and not handed to the library
-	buffer   *[aheadBuffer]byte // what ahead is part of, if it did not come with the upgrade
+	ahead    []byte             // what has been read and not taken out or handed to the library
+	buffer   *[aheadBuffer]byte // what ahead is part of, unless that came with the upgrade or is part of alone
+	alone    []byte
 	reader   aheadReader
-	library  *bufio.Reader // what the library reads through; nil on a client
-	between  bool          // the library is about to read the first byte of a frame
-	parks    bool          // Next may return ErrIdle
-	woken    bool          // something has arrived, or the connection has ended
-	streak   int           // reads without a pause between
-	budget   int64         // bytes that may still arrive
-	deadline bool          // a read deadline is set
+	frame    frameReader // what the library has been handed
+	parks    bool        // Next may return ErrIdle
+	woken    bool        // something has arrived, or the connection has ended
+	streak   int         // reads without a pause between
+	budget   int64       // bytes that may still arrive
+	deadline bool        // a read deadline is set
 
 	mu       sync.Mutex
 	broken   error         // why no more is read: set once
@@ -179,7 +178,6 @@ func (s *Socket) onPing(context.Context, []byte) bool {
 		return false
 	}
 	s.quiet()
-	s.between = s.nothingRead()
 	return true
 }
 
@@ -189,7 +187,6 @@ func (s *Socket) onPong(_ context.Context, payload []byte) {
 	if s.wasAsked(payload) {
 		s.quiet()
 	}
-	s.between = s.nothingRead()
 }
 
 // quiet gives the next message its whole budget again.

@@ -16,12 +16,10 @@ import (
 )
 
 // The library's buffers. What goes through the first has been read already, see
-// aheadBuffer; aloneBuffer is its size where nothing is read ahead. The last has
-// to hold a whole control frame, of 131 bytes with a mask, or a long close frame
-// would be split among other frames.
+// aheadBuffer. The second has to hold a whole control frame, of 131 bytes with a
+// mask, or a long close frame would be split among other frames.
 const (
 	readBuffer    = 64
-	aloneBuffer   = 1024
 	controlBuffer = 140
 )
 
@@ -75,13 +73,8 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	early, _ := brw.Reader.Peek(brw.Reader.Buffered())
 	h.socket.over(conn, conn, slices.Clone(early))
-	size := readBuffer
-	if h.socket.raw == nil {
-		size = aloneBuffer
-	}
 	st := &stream{conn, h.socket}
-	h.socket.library = bufio.NewReaderSize(st, size)
-	return st, bufio.NewReadWriter(h.socket.library, bufio.NewWriterSize(st, controlBuffer)), nil
+	return st, bufio.NewReadWriter(bufio.NewReaderSize(st, readBuffer), bufio.NewWriterSize(st, controlBuffer)), nil
 }
 
 // hijack takes the connection from w, or from what w wraps: writers of some
