@@ -230,7 +230,6 @@ func (s sink) Write(p []byte) (int, error) {
 		return written, err
 	}
 	begun := time.Now()
-	defer s.writeUntil(0) // or the next TryWrite would fail
 	for written < len(p) {
 		chunk := p[written:]
 		if s.raw == nil {
@@ -255,14 +254,10 @@ func (s sink) Write(p []byte) (int, error) {
 
 func (s *Socket) Idle() time.Duration { return time.Since(s.epoch) - time.Duration(s.last.Load()) }
 
-// writeUntil bounds the next writes, zero for no longer.
+// writeUntil bounds the next write.
 func (s sink) writeUntil(timeout time.Duration) {
-	var deadline time.Time
-	if timeout > 0 {
-		deadline = time.Now().Add(timeout)
-	}
 	if s.conn != nil {
-		s.conn.SetWriteDeadline(deadline)
+		s.conn.SetWriteDeadline(time.Now().Add(timeout))
 	}
 }
 

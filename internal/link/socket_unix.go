@@ -18,7 +18,7 @@ type tryWriter struct {
 	p     []byte
 	n     int
 	err   error
-	write func(fd uintptr) bool // made once
+	write func(fd uintptr) // made once
 }
 
 // TryWrite writes what the kernel takes now.
@@ -28,17 +28,14 @@ func (s sink) TryWrite(p []byte) (int, error) {
 	}
 	w := &s.writer
 	if w.write == nil {
-		w.write = func(fd uintptr) bool {
-			for {
+		w.write = func(fd uintptr) {
+			for w.err = syscall.EINTR; w.err == syscall.EINTR; {
 				w.n, w.err = syscall.Write(int(fd), w.p)
-				if w.err != syscall.EINTR {
-					return true // never wait for the socket to become writable
-				}
 			}
 		}
 	}
 	w.p = p
-	err := s.raw.Write(w.write)
+	err := s.raw.Control(w.write) // not its Write, which is made for waiting
 	w.p = nil
 	switch {
 	case err != nil:
