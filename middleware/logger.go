@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,9 +41,9 @@ import (
 // logId is the one in the server's log. Bytes are counted as they are sent and
 // received, and the duration has the way there and back.
 //
-// What the records of a caller have in common, the first four attributes, the
-// handler is told by WithAttrs once that caller has called a few times, so that
-// it is formatted once. Logger remembers up to 4096 such handlers.
+// What the records of a caller's successes have in common, the first five
+// attributes, the handler is told by WithAttrs once that caller has called a few
+// times, so that it is formatted once. Logger remembers up to 4096 such handlers.
 //
 // If log is nil, records go to what slog.Default returns when Logger is called.
 // The source of a record is where that was.
@@ -52,12 +51,12 @@ func Logger(log *slog.Logger) procedure.Middleware {
 	if log == nil {
 		log = slog.Default()
 	}
-	table := newPreparedTable(log.Handler())
 	var place [1]uintptr
 	runtime.Callers(2, place[:])
+	l := &logger{log, newPreparedTable(log.Handler()), place[0]}
 	return func(next procedure.Handler) procedure.Handler {
 		return procedure.HandlerFunc(func(ctx context.Context, req *procedure.Request, reply procedure.Reply) error {
-			c := &logged{log: log, prepared: table, place: place[0], ctx: ctx, req: req, reply: reply, start: time.Now()}
+			c := &logged{logger: l, ctx: ctx, req: req, reply: reply, start: time.Now()}
 			returned := false
 			defer func() {
 				if !returned { // without recover, so that the stack stays whole for whoever does
@@ -74,15 +73,20 @@ func Logger(log *slog.Logger) procedure.Middleware {
 // errUnreturned is all that a deferred function knows without recovering.
 var errUnreturned = errors.New("handler did not return: panic or runtime.Goexit")
 
-// A logged is a call on the way to its record.
-type logged struct {
+// A logger is what the calls of a Logger have in common.
+type logger struct {
 	log      *slog.Logger
 	prepared *preparedTable
 	place    uintptr // in the source
-	ctx      context.Context
-	req      *procedure.Request
-	reply    procedure.Reply
-	start    time.Time
+}
+
+// A logged is a call on the way to its record.
+type logged struct {
+	*logger
+	ctx   context.Context
+	req   *procedure.Request
+	reply procedure.Reply
+	start time.Time
 
 	// Replies may run concurrently.
 	bytesIn  atomic.Int64
@@ -90,6 +94,9 @@ type logged struct {
 	items    atomic.Int64
 	refused  atomic.Pointer[error] // what the last reply that failed returned
 }
+
+// codeOK is what the record of a success has in place of an error's code.
+const codeOK procedure.Code = "OK"
 
 // An outcome is what the record says about the end of a call.
 type outcome struct {
@@ -124,7 +131,7 @@ func (c *logged) count(m procedure.Message) error {
 	case err != nil:
 		refused := err // or err itself would be on the heap
 		c.refused.Store(&refused)
-	case m.Type == procedure.TypeData:
+	case m.Type == procedure.TypeData && c.req.Kind == procedure.KindSubscription:
 		c.items.Add(1)
 	}
 	return err
@@ -133,7 +140,7 @@ func (c *logged) count(m procedure.Message) error {
 // end writes the record and returns the error to go on with.
 func (c *logged) end(err error) error {
 	if err == nil {
-		c.write(outcome{slog.LevelInfo, "OK", ""}, nil)
+		c.write(outcome{slog.LevelInfo, codeOK, ""}, nil)
 		return nil
 	}
 	if code, left := c.left(err); left {
@@ -202,17 +209,19 @@ func (c *logged) write(o outcome, err error) {
 		return
 	}
 	took := time.Since(c.start)
+	r := slog.NewRecord(c.start.Add(took), o.level, "rpc", c.place)
 	who := callerOf(c.ctx, c.req)
-	room := attributes.Get().(*[12]slog.Attr)
-	defer attributes.Put(room)
-	attrs := room[:0]
-	handler := c.prepared.handler(&who)
+	var handler slog.Handler
+	if o.code == codeOK {
+		handler = c.prepared.handler(&who)
+	}
 	if handler == nil {
 		handler = c.log.Handler()
-		attrs = who.appendTo(attrs)
+		var room [5]slog.Attr
+		r.AddAttrs(append(who.appendTo(room[:0]), slog.String("code", string(o.code)))...)
 	}
-	attrs = append(attrs,
-		slog.String("code", string(o.code)),
+	var room [6]slog.Attr
+	attrs := append(room[:0],
 		slog.Duration("duration", took),
 		slog.Int64("bytesIn", c.bytesIn.Load()),
 		slog.Int64("bytesOut", c.bytesOut.Load()))
@@ -225,10 +234,6 @@ func (c *logged) write(o outcome, err error) {
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
-	r := slog.NewRecord(c.start.Add(took), o.level, "rpc", c.place)
 	r.AddAttrs(attrs...)
 	handler.Handle(c.ctx, r) // a logger has no use for its error either
 }
-
-// attributes are what records are put together in. A record copies them.
-var attributes = sync.Pool{New: func() any { return new([12]slog.Attr) }}

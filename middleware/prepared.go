@@ -10,8 +10,8 @@ import (
 	"github.com/zapsocket/zapsocket/procedure"
 )
 
-// A Logger has a handler format, by WithAttrs, what the records of a caller have
-// in common, if the caller calls often. A table of fixed size holds who does,
+// A Logger has a handler format, by WithAttrs, what the records of a caller's
+// successes have in common, if it calls often. A table of fixed size holds who does,
 // and keeps no connection alive. Two callers may have the same place in it; who
 // calls more has it.
 const (
@@ -27,14 +27,14 @@ type preparedTable struct {
 	places []atomic.Pointer[prepared] // made for the first call
 }
 
-// A prepared is a caller and the handler that knows it.
+// A prepared is a caller and the handler that knows it, and that it succeeds.
 type prepared struct {
 	caller  caller
 	calls   atomic.Int32 // less those of others with the same place
 	handler atomic.Pointer[slog.Handler]
 }
 
-// A caller is what the records of its calls have in common.
+// A caller is what all records of its calls have in common.
 type caller struct {
 	procedure string
 	kind      procedure.Kind
@@ -91,7 +91,7 @@ func (t *preparedTable) handler(c *caller) slog.Handler {
 	if p.calls.Load() < preparedAfter {
 		return nil
 	}
-	h := t.base.WithAttrs(c.appendTo(nil))
+	h := t.base.WithAttrs(append(c.appendTo(nil), slog.String("code", string(codeOK))))
 	p.handler.Store(&h)
 	return h
 }
