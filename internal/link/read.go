@@ -175,7 +175,11 @@ func (s *Socket) spend(n int) error {
 func (s *Socket) fetch() error {
 	if s.raw == nil || s.masks != nil { // the transport of a client may have read ahead itself
 		if s.alone == nil {
-			s.alone = make([]byte, aloneBuffer)
+			size := aloneBuffer
+			if s.masks != nil {
+				size = clientBuffer
+			}
+			s.alone = make([]byte, size)
 		}
 		n, err := s.fetchInto(s.alone)
 		if s.ahead = s.alone[:n]; n > 0 && s.brokenBy() == nil {
@@ -262,10 +266,11 @@ func (s *Socket) mayPark() bool { return s.parks && !s.woken && !s.Busy() }
 
 // What has arrived is read into one of aheadBuffer bytes, which is taken only
 // then: most connections are idle. Where reading cannot but wait, the connection
-// has one of aloneBuffer for good.
+// has one of aloneBuffer for good, a client one of clientBuffer.
 const (
-	aheadBuffer = 16 << 10
-	aloneBuffer = 1 << 10
+	aheadBuffer  = 16 << 10
+	aloneBuffer  = 1 << 10
+	clientBuffer = 4 << 10
 )
 
 var aheadBuffers = sync.Pool{New: func() any { return new([aheadBuffer]byte) }}
