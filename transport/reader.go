@@ -175,16 +175,17 @@ func (c *Conn) dispatch(r *engine.Request) error {
 		return nil
 	}
 	c.budgets.freed = false
-	path := string(clipName(r.Path))
-	if procedure.CheckName(path) != nil || len(path) != len(r.Path) {
+	path := clipName(r.Path)
+	name, ok := c.server.names.of(path)
+	if !ok || len(path) != len(r.Path) {
 		kind := kinds[r.Method]
-		return c.refuse(r.ID, r.JSONRPC, []byte(path), procedure.Errorf(procedure.CodeNotFound, "No %q-procedure on path %q", kind, path))
+		return c.refuse(r.ID, r.JSONRPC, path, procedure.Errorf(procedure.CodeNotFound, "No %q-procedure on path %q", kind, path))
 	}
 	if len(r.LastEventID) > procedure.MaxID {
 		return c.refuse(r.ID, r.JSONRPC, r.Path, procedure.Errorf(procedure.CodeBadRequest, "lastEventId is longer than %d bytes", procedure.MaxID))
 	}
 	req := procedure.Request{
-		Name:       path,
+		Name:       name,
 		Kind:       kinds[r.Method],
 		Input:      r.Input(c.limits.Depth),
 		After:      r.LastEventID,

@@ -34,6 +34,7 @@ type Server struct {
 	executor  executor
 	flusher   engine.Flusher
 	parking   link.Parking
+	names     names
 
 	mu       sync.Mutex
 	conns    map[*Conn]struct{}

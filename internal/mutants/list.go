@@ -40,6 +40,13 @@ var mutants = []mutant{
 		in:   "transport",
 	},
 	{
+		name: "a name is that of whoever has its place",
+		file: "transport/names.go",
+		old:  "known != nil && *known == string(path)",
+		new:  "known != nil",
+		test: "TestNames",
+	},
+	{
 		name: "a reader parks within a message",
 		file: "internal/link/read.go",
 		old:  "s.frame.between() && !s.reading && s.mayPark()",
