@@ -1,6 +1,7 @@
 package procedure
 
 import (
+	"bytes"
 	"encoding"
 	"errors"
 	"reflect"
@@ -117,23 +118,17 @@ func lacksDurations(t reflect.Type, seen map[reflect.Type]bool) bool {
 
 var errNotDuration = errors.New("not a duration")
 
-// appender is an io.Writer onto a byte slice.
-type appender struct{ b []byte }
-
-var appenders = sync.Pool{New: func() any { return new(appender) }}
-
-func (a *appender) Write(p []byte) (int, error) {
-	a.b = append(a.b, p...)
-	return len(p), nil
-}
+// writers are what is encoded into. To one of these the library appends
+// directly.
+var writers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 func (jsonCodec) Append(dst []byte, v any) ([]byte, error) {
-	w := appenders.Get().(*appender)
-	w.b = dst
+	w := writers.Get().(*bytes.Buffer)
+	*w = *bytes.NewBuffer(dst)
 	err := json.MarshalWrite(w, v, optionsFor(reflect.TypeOf(v), false))
-	grown := w.b
-	w.b = nil
-	appenders.Put(w)
+	grown := w.Bytes()
+	*w = bytes.Buffer{}
+	writers.Put(w)
 	if err != nil {
 		return dst, err
 	}
