@@ -205,7 +205,7 @@ func TestConnectBeforeTheServerIsThere(t *testing.T) {
 	c, err := client.Dial(t.Context(), "ws://"+addr, &client.Options{ConnectInBackground: true, Backoff: soon})
 	require.NoError(t, err)
 	defer c.Close()
-	require.Equal(t, client.State{Status: client.StatusOpening, Attempt: 1}, c.State())
+	require.NotEqual(t, client.StatusOpen, c.State().Status) // the first attempt may have failed by now
 	done := make(chan error, 1)
 	go func() { // ends when the server is there
 		_, err := liveEcho.Call(t.Context(), c, "waits")
