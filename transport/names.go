@@ -8,23 +8,28 @@ import (
 )
 
 // names are those that have been called of late, which need not be checked and
-// copied for each call. What has the same place in the table takes it over. The
-// zero names is ready.
-type names [256]atomic.Pointer[string]
+// copied for each call. Each has two places in the table, so that two that are
+// called often do not drive each other out. The zero names is ready.
+type names [512]atomic.Pointer[string]
 
 var nameSeed = maphash.MakeSeed()
 
 // of returns path as a string, and whether it is the name of a procedure.
 func (n *names) of(path []byte) (name string, ok bool) {
-	place := &n[maphash.Bytes(nameSeed, path)%uint64(len(n))]
-	if known := place.Load(); known != nil && *known == string(path) {
-		return *known, true
+	sum := maphash.Bytes(nameSeed, path)
+	first, second := &n[sum%uint64(len(n))], &n[sum>>32%uint64(len(n))]
+	for _, place := range [...]*atomic.Pointer[string]{first, second} {
+		if known := place.Load(); known != nil && *known == string(path) {
+			return *known, true
+		}
 	}
 	name = string(path)
 	if procedure.CheckName(name) != nil {
 		return name, false
 	}
 	kept := name
-	place.Store(&kept)
+	if !first.CompareAndSwap(nil, &kept) {
+		second.Store(&kept)
+	}
 	return name, true
 }

@@ -131,6 +131,19 @@ func TestParkedConnectionGetsAMessageInPieces(t *testing.T) {
 	}
 }
 
+// What came before one message does not count for the next.
+func TestParkedConnectionHasABudgetForEachMessage(t *testing.T) {
+	s := newParkedServer(t, transport.ServerOptions{Limits: wire.Limits{Message: 200, MessageBytes: 300}})
+	untilReaders(t, 0)
+	for range 5 {
+		s.raw.write(bytes.Repeat(frame(fin|opPong, "pong"), 10))
+		untilReaders(t, 0)
+		s.raw.text(query(1, "health", "null"))
+		s.raw.expect(`"ok"`)
+		untilReaders(t, 0)
+	}
+}
+
 // A call that still runs when its connection parks keeps its input.
 func TestParkedConnectionLeavesItsCallsTheirInput(t *testing.T) {
 	entered, gate := make(chan string, 1), make(chan struct{})

@@ -41,7 +41,7 @@ func (s *Socket) Next() ([]byte, bool, error) {
 	if err != nil {
 		return nil, false, s.cause(err)
 	}
-	s.reading, s.begun = true, 0
+	s.reading, s.begun, s.before = true, 0, s.budget
 	s.message = messages.Get().(*messageBuffer)
 	message, err := readAll(r, s.message.b[:0])
 	s.message.b = message
@@ -143,10 +143,10 @@ func (st *stream) Read(p []byte) (int, error) {
 			s.queue.Flush()
 			return 0, ErrIdle
 		}
-		if most := s.frame.payload(len(p)); most >= aheadBuffer {
+		if most := s.frame.payload(len(p)); most >= s.step() {
 			n, err := s.fetchInto(p[:most])
-			if err == nil {
-				err = s.spend(s.frame.take(p[:n]))
+			if spent := s.spend(s.frame.take(p[:n])); err == nil {
+				err = spent
 			}
 			return n, err
 		}
@@ -173,17 +173,13 @@ func (s *Socket) spend(n int) error {
 
 // fetch waits for more, and reads it ahead.
 func (s *Socket) fetch() error {
-	if s.raw == nil || s.masks != nil { // the transport of a client may have read ahead itself
+	if step := s.step(); step != aheadBuffer {
 		if s.alone == nil {
-			size := aloneBuffer
-			if s.masks != nil {
-				size = clientBuffer
-			}
-			s.alone = make([]byte, size)
+			s.alone = make([]byte, step)
 		}
 		n, err := s.fetchInto(s.alone)
 		if s.ahead = s.alone[:n]; n > 0 && s.brokenBy() == nil {
-			return nil // an error that came along comes again
+			return nil // a connection that fails goes on to
 		}
 		return err
 	}
@@ -244,8 +240,11 @@ func (s *Socket) arrived(n int, err error) (int, error) {
 	if b := s.brokenBy(); b != nil {
 		return n, b
 	}
-	if s.reading && errors.Is(err, os.ErrDeadlineExceeded) {
+	switch {
+	case s.reading && errors.Is(err, os.ErrDeadlineExceeded):
 		return n, s.breakOff(wire.ClosePolicy, "message has stalled")
+	case s.reading && err == io.EOF:
+		err = io.ErrUnexpectedEOF // or the library takes it for the end of the message
 	}
 	return n, err
 }
@@ -273,6 +272,17 @@ const (
 	clientBuffer = 4 << 10
 )
 
+// step is how much is read at a time.
+func (s *Socket) step() int {
+	switch {
+	case s.masks != nil: // its transport may have read ahead itself
+		return clientBuffer
+	case s.raw == nil:
+		return aloneBuffer
+	}
+	return aheadBuffer
+}
+
 var aheadBuffers = sync.Pool{New: func() any { return new([aheadBuffer]byte) }}
 
 // dropAhead puts back what was read into.
@@ -286,6 +296,6 @@ func (s *Socket) dropAhead() {
 
 func (s *Socket) tooSlow() bool {
 	took := time.Since(s.epoch) - s.begun
-	read := s.limits.MessageBytes - s.budget
+	read := s.before - s.budget
 	return took > s.limits.Stall && float64(read) < took.Seconds()*float64(s.limits.MinRate)
 }

@@ -27,13 +27,17 @@ import (
 type recording struct {
 	net.Conn // nil
 	sent     io.Reader
+	until    time.Time // the deadline of writes
 }
 
-func (r *recording) Read(p []byte) (int, error)       { return r.sent.Read(p) }
-func (r *recording) Write(p []byte) (int, error)      { return len(p), nil }
-func (r *recording) Close() error                     { return nil }
-func (r *recording) SetReadDeadline(time.Time) error  { return nil }
-func (r *recording) SetWriteDeadline(time.Time) error { return nil }
+func (r *recording) Read(p []byte) (int, error)      { return r.sent.Read(p) }
+func (r *recording) Write(p []byte) (int, error)     { return len(p), nil }
+func (r *recording) Close() error                    { return nil }
+func (r *recording) SetReadDeadline(time.Time) error { return nil }
+func (r *recording) SetWriteDeadline(t time.Time) error {
+	r.until = t
+	return nil
+}
 
 // A hijackable is what net/http has for an upgrade.
 type hijackable struct {
@@ -143,6 +147,35 @@ func TestFramesInPieces(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A message that is cut off is none, wherever that happens.
+func TestMessageThatIsCutOff(t *testing.T) {
+	key := [4]byte{1, 2, 3, 4}
+	long := clientFrame(finText, text(600), key)
+	fragments := append(clientFrame(1, []byte("a"), key), clientFrame(finBit, []byte("b"), key)...)
+	large := wire.Limits{Message: 1000}
+	for _, message := range [][]byte{long, fragments, clientFrame(finBit|2, text(3), key)} {
+		for n := range message {
+			for _, atOnce := range []bool{true, false} {
+				require.Equal(t, []string{"lost"}, received(t, large, message[:n], atOnce), "%d of %d bytes", n, len(message))
+			}
+		}
+		require.Len(t, received(t, large, message, true), 2)
+	}
+}
+
+// A deadline ends with the write it is for: a TLS connection that is read may
+// write by itself at any time after it.
+func TestNoWriteDeadlineIsLeft(t *testing.T) {
+	limits := wire.Limits{}.Server()
+	s := newSocket(&limits, nil)
+	conn := &recording{until: time.Now()}
+	s.over(conn, conn, nil)
+	n, err := sink{s}.Write([]byte("anything"))
+	require.NoError(t, err)
+	require.Equal(t, 8, n)
+	require.Zero(t, conn.until)
 }
 
 func repeated(frame []byte, n int) (all [][]byte) {

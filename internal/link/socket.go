@@ -60,6 +60,7 @@ type Socket struct {
 	woken    bool        // something has arrived, or the connection has ended
 	streak   int         // reads without a pause between
 	budget   int64       // bytes that may still arrive
+	before   int64       // budget when the message began
 	deadline bool        // a read deadline is set
 
 	mu       sync.Mutex
@@ -230,6 +231,7 @@ func (s sink) Write(p []byte) (int, error) {
 		return written, err
 	}
 	begun := time.Now()
+	defer s.writeUntil(0) // a TLS connection writes when it is read, too
 	for written < len(p) {
 		chunk := p[written:]
 		if s.raw == nil {
@@ -254,10 +256,14 @@ func (s sink) Write(p []byte) (int, error) {
 
 func (s *Socket) Idle() time.Duration { return time.Since(s.epoch) - time.Duration(s.last.Load()) }
 
-// writeUntil bounds the next write.
+// writeUntil bounds the next writes, zero for no longer.
 func (s sink) writeUntil(timeout time.Duration) {
+	var deadline time.Time
+	if timeout > 0 {
+		deadline = time.Now().Add(timeout)
+	}
 	if s.conn != nil {
-		s.conn.SetWriteDeadline(time.Now().Add(timeout))
+		s.conn.SetWriteDeadline(deadline)
 	}
 }
 

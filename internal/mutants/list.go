@@ -40,6 +40,28 @@ var mutants = []mutant{
 		in:   "transport",
 	},
 	{
+		name: "a whole message leaves the next what it has not used",
+		file: "internal/link/read.go",
+		old:  "\ts.consume(whole)\n\ts.budget = s.limits.MessageBytes",
+		new:  "\ts.consume(whole)",
+		test: "TestParkedConnectionHasABudgetForEachMessage",
+		in:   "transport",
+	},
+	{
+		name: "a message that is cut off is delivered",
+		file: "internal/link/read.go",
+		old:  "err = io.ErrUnexpectedEOF",
+		new:  "",
+		test: "TestMessageThatIsCutOff",
+	},
+	{
+		name: "a write leaves its deadline",
+		file: "internal/link/socket.go",
+		old:  "\tdefer s.writeUntil(0) // a TLS connection writes when it is read, too\n",
+		new:  "",
+		test: "TestNoWriteDeadlineIsLeft",
+	},
+	{
 		name: "a name is that of whoever has its place",
 		file: "transport/names.go",
 		old:  "known != nil && *known == string(path)",
