@@ -86,6 +86,7 @@ test('a draining server hands its clients over', async (t) => {
   assert.equal(await exited, 0, 'the first server ends by itself');
 
   assert.ok(sockets[0].received.includes('{"id":null,"method":"reconnect"}'));
+  await until(() => sockets[0].code !== null, 'the first connection to be closed'); // may be heard after the exit
   assert.equal(sockets[0].code, 1005, 'the client leaves, when it has moved');
   assert.equal(sockets.length, 2);
   assert.equal(await api.health.query(), 'ok');
