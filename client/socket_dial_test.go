@@ -202,10 +202,16 @@ func TestConnectBeforeTheServerIsThere(t *testing.T) {
 	require.NoError(t, err)
 	addr := l.Addr().String()
 	require.NoError(t, l.Close())
-	c, err := client.Dial(t.Context(), "ws://"+addr, &client.Options{ConnectInBackground: true, Backoff: soon})
+	gate := make(chan struct{}) // before the first attempt
+	hc := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		<-gate
+		return new(net.Dialer).DialContext(ctx, network, addr)
+	}}}
+	c, err := client.Dial(t.Context(), "ws://"+addr, &client.Options{ConnectInBackground: true, Backoff: soon, HTTPClient: hc})
 	require.NoError(t, err)
 	defer c.Close()
-	require.NotEqual(t, client.StatusOpen, c.State().Status) // the first attempt may have failed by now
+	require.Equal(t, client.State{Status: client.StatusOpening, Attempt: 1}, c.State())
+	close(gate)
 	done := make(chan error, 1)
 	go func() { // ends when the server is there
 		_, err := liveEcho.Call(t.Context(), c, "waits")
