@@ -22,11 +22,6 @@ var ErrIdle = errors.New("nothing to be read")
 // Next reads one message.
 func (s *Socket) Next() ([]byte, bool, error) {
 	if len(s.ahead) == 0 {
-		if s.mayPark() {
-			s.queue.Flush()
-			return nil, false, ErrIdle
-		}
-		s.woken = false
 		if err := s.fetch(); err != nil {
 			return nil, false, s.cause(err)
 		}
@@ -35,9 +30,6 @@ func (s *Socket) Next() ([]byte, bool, error) {
 		return s.message.b, true, nil
 	}
 	kind, r, err := s.ws.Reader(context.Background())
-	if errors.Is(err, ErrIdle) {
-		return nil, false, ErrIdle
-	}
 	if err != nil {
 		return nil, false, s.cause(err)
 	}
@@ -139,10 +131,6 @@ func (st *stream) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	if len(s.ahead) == 0 {
-		if s.frame.between() && !s.reading && s.mayPark() {
-			s.queue.Flush()
-			return 0, ErrIdle
-		}
 		if most := s.frame.payload(len(p)); most >= s.step() {
 			n, err := s.fetchInto(p[:most])
 			if spent := s.spend(s.frame.take(p[:n])); err == nil {
@@ -171,11 +159,17 @@ func (s *Socket) spend(n int) error {
 	return nil
 }
 
-// fetch waits for more, and reads it ahead.
+// fetch waits for more, and reads it ahead. Where the reader need not wait it
+// fails with ErrIdle.
 func (s *Socket) fetch() error {
-	if step := s.step(); step != aheadBuffer {
+	if s.frame.between() && !s.reading && s.mayPark() {
+		s.queue.Flush()
+		return ErrIdle
+	}
+	s.woken = false
+	if !s.polled() {
 		if s.alone == nil {
-			s.alone = make([]byte, step)
+			s.alone = make([]byte, s.step())
 		}
 		n, err := s.fetchInto(s.alone)
 		if s.ahead = s.alone[:n]; n > 0 && s.brokenBy() == nil {
@@ -272,15 +266,19 @@ const (
 	clientBuffer = 4 << 10
 )
 
+// polled reports whether a buffer is needed only when there is something to
+// read. The transport of a client may have read ahead itself.
+func (s *Socket) polled() bool { return s.raw != nil && s.masks == nil }
+
 // step is how much is read at a time.
 func (s *Socket) step() int {
 	switch {
-	case s.masks != nil: // its transport may have read ahead itself
+	case s.polled():
+		return aheadBuffer
+	case s.masks != nil:
 		return clientBuffer
-	case s.raw == nil:
-		return aloneBuffer
 	}
-	return aheadBuffer
+	return aloneBuffer
 }
 
 var aheadBuffers = sync.Pool{New: func() any { return new([aheadBuffer]byte) }}

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -125,7 +126,7 @@ func TestFramesInPieces(t *testing.T) {
 		"binary":                       {text(1), clientFrame(finBit|2, []byte("b"), key), text(2)},
 		"too large":                    {text(300), text(301), text(1)},
 		"more bytes than it may take":  {clientFrame(finBit|0xa, nil, key), text(1), text(299)},
-		"too many bytes before it":     append(repeated(clientFrame(finBit|0xa, []byte("pong"), key), 38), text(30)),
+		"too many bytes before it":     append(slices.Repeat([][]byte{clientFrame(finBit|0xa, []byte("pong"), key)}, 38), text(30)),
 		"fragments":                    {clientFrame(1, []byte("a"), key), clientFrame(finBit, []byte("b"), key), text(1)},
 		"a ping between fragments":     {clientFrame(1, []byte("a"), key), clientFrame(finBit|opPing, nil, key), clientFrame(finBit, []byte("b"), key), text(1)},
 		"a message within another":     {clientFrame(1, []byte("a"), key), text(1)},
@@ -176,13 +177,6 @@ func TestNoWriteDeadlineIsLeft(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 8, n)
 	require.Zero(t, conn.until)
-}
-
-func repeated(frame []byte, n int) (all [][]byte) {
-	for range n {
-		all = append(all, frame)
-	}
-	return all
 }
 
 // Where a frame ends is known whatever pieces it comes in.

@@ -139,8 +139,11 @@ func (s *Socket) readUntil(t time.Time) {
 	}
 }
 
-// cause returns what an error of the library comes from.
+// cause returns what an error of the library, or of a read, comes from.
 func (s *Socket) cause(err error) error {
+	if errors.Is(err, ErrIdle) {
+		return ErrIdle
+	}
 	if b := s.brokenBy(); b != nil {
 		return b
 	}

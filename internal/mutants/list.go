@@ -34,8 +34,8 @@ var mutants = []mutant{
 	{
 		name: "a connection parks with messages that have been read",
 		file: "internal/link/read.go",
-		old:  "\tif len(s.ahead) == 0 {\n\t\tif s.mayPark() {",
-		new:  "\tif true {\n\t\tif s.mayPark() {",
+		old:  "\tif len(s.ahead) == 0 {\n\t\tif err := s.fetch(); err != nil {\n\t\t\treturn nil,",
+		new:  "\tif true {\n\t\tif err := s.fetch(); err != nil {\n\t\t\treturn nil,",
 		test: "TestQuietConnectionsHaveNoReader",
 		in:   "transport",
 	},
