@@ -53,14 +53,14 @@ test('a validation error names every field', async (t) => {
 test('errors have their code, and tell no secrets', async (t) => {
   const { api } = connect(t, server.url);
   const cases = [
-    [api.math.div.query({ a: 1, b: 0 }), -32600, 'BAD_REQUEST', 400, 'math.div', 'division by zero'],
-    [api.user.me.query(), -32001, 'UNAUTHORIZED', 401, 'user.me', 'sign in first'],
-    [api.no.such.procedure.query(), -32004, 'NOT_FOUND', 404, 'no.such.procedure'],
-    [api.math.add.mutate({ a: 1, b: 2 }), -32004, 'NOT_FOUND', 404, 'math.add', 'No "mutation"-procedure on path "math.add"'],
-    [api.boom.query(), -32603, 'INTERNAL_SERVER_ERROR', 500, 'boom'],
+    [rejection(api.math.div.query({ a: 1, b: 0 })), -32600, 'BAD_REQUEST', 400, 'math.div', 'division by zero'],
+    [rejection(api.user.me.query()), -32001, 'UNAUTHORIZED', 401, 'user.me', 'sign in first'],
+    [rejection(api.no.such.procedure.query()), -32004, 'NOT_FOUND', 404, 'no.such.procedure'],
+    [rejection(api.math.add.mutate({ a: 1, b: 2 })), -32004, 'NOT_FOUND', 404, 'math.add', 'No "mutation"-procedure on path "math.add"'],
+    [rejection(api.boom.query()), -32603, 'INTERNAL_SERVER_ERROR', 500, 'boom'],
   ];
-  for (const [call, number, code, httpStatus, path, message] of cases) {
-    const error = await rejection(call);
+  for (const [rejected, number, code, httpStatus, path, message] of cases) {
+    const error = await rejected;
     assert.ok(error instanceof TRPCClientError, path);
     assert.equal(error.shape.code, number, path);
     assert.deepEqual(
