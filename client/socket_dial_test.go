@@ -204,7 +204,11 @@ func TestConnectBeforeTheServerIsThere(t *testing.T) {
 	require.NoError(t, l.Close())
 	gate := make(chan struct{}) // before the first attempt
 	hc := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-		<-gate
+		select {
+		case <-gate:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 		return new(net.Dialer).DialContext(ctx, network, addr)
 	}}}
 	c, err := client.Dial(t.Context(), "ws://"+addr, &client.Options{ConnectInBackground: true, Backoff: soon, HTTPClient: hc})
