@@ -2,14 +2,16 @@ package transport
 
 import (
 	"hash/maphash"
+	"math/rand/v2"
 	"sync/atomic"
 
 	"github.com/zapsocket/zapsocket/procedure"
 )
 
 // names are those that have been called of late, which need not be checked and
-// copied for each call. Each has two places in the table, so that two that are
-// called often do not drive each other out. The zero names is ready.
+// copied for each call. Each has two places in the table and comes into either, by
+// chance, so that two that are called often end in different ones. The zero names
+// is ready.
 type names [512]atomic.Pointer[string]
 
 var nameSeed = maphash.MakeSeed()
@@ -28,8 +30,9 @@ func (n *names) of(path []byte) (name string, ok bool) {
 		return name, false
 	}
 	kept := name
-	if !first.CompareAndSwap(nil, &kept) {
-		second.Store(&kept)
+	if rand.Uint32()%2 == 0 {
+		first = second
 	}
+	first.Store(&kept)
 	return name, true
 }
