@@ -133,8 +133,8 @@ func (st *stream) Read(p []byte) (int, error) {
 	if len(s.ahead) == 0 {
 		if most := s.frame.payload(len(p)); most >= s.step() {
 			n, err := s.fetchInto(p[:most])
-			if spent := s.spend(s.frame.take(p[:n])); err == nil {
-				err = spent
+			if spent := s.spend(s.frame.take(p[:n])); spent != nil {
+				return 0, spent
 			}
 			return n, err
 		}
@@ -173,7 +173,7 @@ func (s *Socket) fetch() error {
 		}
 		n, err := s.fetchInto(s.alone)
 		if s.ahead = s.alone[:n]; n > 0 && s.brokenBy() == nil {
-			return nil // a connection that fails goes on to
+			return nil // the next read fails, too
 		}
 		return err
 	}
@@ -226,7 +226,7 @@ func (s *Socket) arrived(n int, err error) (int, error) {
 		s.received.Add(uint64(n))
 	}
 	switch {
-	case err == nil && s.reading && s.tooSlow():
+	case err == nil && s.reading && s.tooSlow(n):
 		return n, s.breakOff(wire.ClosePolicy, "message is too slow")
 	case err == nil:
 		return n, nil
@@ -237,7 +237,7 @@ func (s *Socket) arrived(n int, err error) (int, error) {
 	switch {
 	case s.reading && errors.Is(err, os.ErrDeadlineExceeded):
 		return n, s.breakOff(wire.ClosePolicy, "message has stalled")
-	case s.reading && err == io.EOF:
+	case s.reading && errors.Is(err, io.EOF):
 		err = io.ErrUnexpectedEOF // or the library takes it for the end of the message
 	}
 	return n, err
@@ -292,8 +292,10 @@ func (s *Socket) dropAhead() {
 	}
 }
 
-func (s *Socket) tooSlow() bool {
+// tooSlow is asked when n more bytes have come, which may be of the next message
+// in part.
+func (s *Socket) tooSlow(n int) bool {
 	took := time.Since(s.epoch) - s.begun
-	read := s.before - s.budget
+	read := s.before - s.budget + int64(n)
 	return took > s.limits.Stall && float64(read) < took.Seconds()*float64(s.limits.MinRate)
 }

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -31,7 +32,15 @@ type recording struct {
 	until    time.Time // the deadline of writes
 }
 
-func (r *recording) Read(p []byte) (int, error)      { return r.sent.Read(p) }
+// Read wraps the error of its end, as a connection may that wraps another.
+func (r *recording) Read(p []byte) (int, error) {
+	n, err := r.sent.Read(p)
+	if err != nil {
+		err = fmt.Errorf("recording: %w", err)
+	}
+	return n, err
+}
+
 func (r *recording) Write(p []byte) (int, error)     { return len(p), nil }
 func (r *recording) Close() error                    { return nil }
 func (r *recording) SetReadDeadline(time.Time) error { return nil }
@@ -147,6 +156,16 @@ func TestFramesInPieces(t *testing.T) {
 				require.Equal(t, received(t, limits, sent, false), received(t, limits, sent, true))
 			}
 		})
+	}
+}
+
+// A message that takes too many bytes is not delivered, whichever piece of it is
+// the one too many.
+func TestMessageOfTooManyBytes(t *testing.T) {
+	for size := 100; size < 20_000; size += 100 {
+		limits := wire.Limits{Message: 20_000, MessageBytes: int64(size)}
+		message := clientFrame(finText, text(size), [4]byte{1, 2, 3, 4})
+		require.Equal(t, []string{"message takes too many bytes"}, received(t, limits, message, true), "%d bytes", size)
 	}
 }
 

@@ -57,7 +57,7 @@ type Socket struct {
 	reader   aheadReader
 	frame    frameReader // what the library has been handed
 	parks    bool        // Next may return ErrIdle
-	woken    bool        // something has arrived, or the connection has ended
+	woken    bool        // it has parked: the next time it waits
 	streak   int         // reads without a pause between
 	budget   int64       // bytes that may still arrive
 	before   int64       // budget when the message began

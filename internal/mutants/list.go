@@ -48,6 +48,13 @@ var mutants = []mutant{
 		in:   "transport",
 	},
 	{
+		name: "a message of too many bytes is delivered",
+		file: "internal/link/read.go",
+		old:  "return 0, spent",
+		new:  "return n, spent",
+		test: "TestMessageOfTooManyBytes",
+	},
+	{
 		name: "a message that is cut off is delivered",
 		file: "internal/link/read.go",
 		old:  "err = io.ErrUnexpectedEOF",
